@@ -1,0 +1,124 @@
+"""Array namespaces, and the few functions that must be right at zero, at infinity and in both precisions.
+
+Everything here takes the namespace `xp` (array API standard) as its first argument, resolved once at the public
+border with `namespace` and passed inward. Functions are smooth where mathematics says so: `where` is applied to the
+arguments before the function that would overflow, so that gradients of unselected branches stay finite.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+
+from lossmith._errors import InvalidInputError
+
+__all__ = [
+    "Array",
+    "Namespace",
+    "entropy_term",
+    "is_integer",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "namespace",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "tolerance",
+    "xlogy",
+]
+
+Array = Any  # an array of any library that speaks the array API standard
+Namespace = Any
+
+
+def namespace(*arrays: Array) -> Namespace:
+    """Return the array API namespace that all `arrays` share.
+
+    Raises
+    ------
+    InvalidInputError
+        Something is not an array, or the arrays belong to different libraries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> namespace(np.zeros(2)).__name__
+    'array_api_compat.numpy'
+    """
+    try:
+        return array_api_compat.array_namespace(*arrays)
+    except TypeError as error:
+        kinds = ", ".join(type(array).__name__ for array in arrays)
+        raise InvalidInputError(
+            f"arguments of type {kinds}",
+            expected="arrays of one library (NumPy, JAX, PyTorch, CuPy)",
+            advice="convert lists with numpy.asarray first",
+        ) from error
+
+
+def is_integer(xp: Namespace, array: Array) -> bool:
+    """Return whether `array` holds integers (booleans count as integers)."""
+    return bool(xp.isdtype(array.dtype, "integral") or xp.isdtype(array.dtype, "bool"))
+
+
+def tolerance(xp: Namespace, dtype: Any) -> float:
+    """Return the square root of the machine epsilon of `dtype`, for checks that need some room.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(tolerance(namespace(np.zeros(1)), np.float64), 10)
+    1.49e-08
+    """
+    return float(xp.finfo(dtype).eps) ** 0.5
+
+
+def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return `x log y` with `0 log y = 0` for every y, and a zero gradient there."""
+    zero = x == 0
+    return xp.where(zero, xp.zeros_like(x * y), x * xp.log(xp.where(zero, xp.ones_like(y), y)))
+
+
+def entropy_term(xp: Namespace, x: Array) -> Array:
+    """Return `x log x` with `0 log 0 = 0`."""
+    return xlogy(xp, x, x)
+
+
+def relu(xp: Namespace, x: Array) -> Array:
+    """Return `max(x, 0)` with subgradient 0 at 0 in every library."""
+    return xp.where(x > 0, x, xp.zeros_like(x))
+
+
+def softplus(xp: Namespace, x: Array) -> Array:
+    """Return `log(1 + exp(x))` without overflow; its gradient is the sigmoid, exactly 1/2 at 0."""
+    # abs would give the subgradient 0 at 0 and so a gradient of 0 instead of 1/2
+    positive = x > 0
+    return xp.where(positive, x, xp.zeros_like(x)) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
+
+
+def log_sigmoid(xp: Namespace, x: Array) -> Array:
+    """Return `log(1 / (1 + exp(-x)))`."""
+    return -softplus(xp, -x)
+
+
+def sigmoid(xp: Namespace, x: Array) -> Array:
+    """Return `1 / (1 + exp(-x))` without overflow."""
+    positive = x > 0
+    small = xp.exp(xp.where(positive, -x, x))
+    return xp.where(positive, 1 / (1 + small), small / (1 + small))
+
+
+def logsumexp(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
+    """Return `log sum exp(x)` along `axis` (kept, with length 1)."""
+    peak = xp.max(x, axis=axis, keepdims=True)
+    peak = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+    return peak + xp.log(xp.sum(xp.exp(x - peak), axis=axis, keepdims=True))
+
+
+def log_softmax(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
+    """Return `x - log sum exp(x)` along `axis`."""
+    peak = xp.max(x, axis=axis, keepdims=True)
+    shifted = x - peak
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))

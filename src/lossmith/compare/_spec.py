@@ -1,0 +1,323 @@
+"""The records of a comparison: settings in, a table of trials and the verdicts drawn from it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from lossmith._checks import Finding
+
+__all__ = [
+    "Baseline",
+    "Boundary",
+    "Comparison",
+    "Curve",
+    "DataSummary",
+    "Difference",
+    "Estimate",
+    "NotApplicable",
+    "Protocol",
+    "Reliability",
+    "Settings",
+    "Standing",
+    "Verdict",
+]
+
+Protocol = Literal["fair", "published"]
+Verdict = Literal["best", "better", "worse", "equivalent", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+    level : float
+        Confidence level of [low, high].
+    n : int
+        Seeds behind it.
+    deviation : float
+        Standard deviation over seeds.
+    """
+
+    mean: float
+    low: float
+    high: float
+    level: float
+    n: int
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference (this loss minus the reference) of the judged metric, oriented so that positive is better.
+
+    Attributes
+    ----------
+    reference : str
+        Label of the loss it is compared with.
+    mean, low, high : float
+        Paired t interval, simultaneous over the losses (Holm).
+    level : float
+        Confidence level before the correction.
+    margin : float
+        Half-width of the equivalence band, in units of the metric.
+    p_value : float
+        Of the paired t test of no difference, adjusted (Holm).
+    verdict : {"best", "better", "worse", "equivalent", "undecided"}
+    seeds_needed : int or None
+        For "undecided": how many seeds in all it would take, by the spread seen; None if decided or unaffordable (> 10,000).
+    bootstrap_low, bootstrap_high : float
+        Percentile bootstrap interval at `level`.
+    improvement : float
+        Probability of improvement over the reference, ties counted half.
+    wilcoxon_p : float
+        Wilcoxon signed-rank p-value, adjusted (Holm).
+    """
+
+    reference: str
+    mean: float
+    low: float
+    high: float
+    level: float
+    margin: float
+    p_value: float
+    verdict: Verdict
+    seeds_needed: int | None
+    bootstrap_low: float
+    bootstrap_high: float
+    improvement: float
+    wilcoxon_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of the leaderboard.
+
+    Attributes
+    ----------
+    loss : str
+        Label of the loss with its parameters, as `losses.get` reads it.
+    rank : int
+        From 1; losses that are equivalent to each other may share one.
+    metric : Estimate
+        The judged metric on test, at the learning rate chosen on validation.
+    configured : Estimate or None
+        The same at the configured learning rate; None if that rate was not run.
+    learning_rate : float
+        The rate that was chosen most often, and `rates` how often each was chosen.
+    difference : Difference or None
+        Against the best loss; None for the best itself.
+    metrics : mapping of str to Estimate
+        Every metric on test.
+    n_seeds, n_failed : int
+        Trials asked for, and those that diverged (NaN) or collapsed to a constant prediction.
+    calibrated : bool
+        Probabilities come from Platt scaling on validation data (margin losses).
+    same_as : str or None
+        Label of the loss with which it shares every gradient here, so that it was trained once for both.
+    """
+
+    loss: str
+    rank: int
+    metric: Estimate
+    configured: Estimate | None
+    learning_rate: float
+    rates: Mapping[float, int]
+    difference: Difference | None
+    metrics: Mapping[str, Estimate]
+    n_seeds: int
+    n_failed: int
+    calibrated: bool = False
+    same_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A model that every network must beat: majority or mean, linear, gradient boosting."""
+
+    name: str
+    metrics: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """A loss that was not run, and why, with the share of rows outside its domain if that is the reason."""
+
+    loss: str
+    reason: str
+    outside: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Learning curves of one loss at its chosen rates.
+
+    Attributes
+    ----------
+    loss : str
+    quantity : str
+        "train_loss", "validation_loss", or "train_<metric>", "validation_<metric>", "test_<metric>".
+    epochs : ndarray of shape (n_points,)
+    values : ndarray of shape (n_seeds, n_points)
+    """
+
+    loss: str
+    quantity: str
+    epochs: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Calibration diagram of one loss, pooled over seeds: arrays of shape (n_bins,)."""
+
+    loss: str
+    predicted: np.ndarray
+    observed: np.ndarray
+    count: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Decision regions of one loss for two-dimensional data (one seed).
+
+    Attributes
+    ----------
+    loss : str
+    x, y : ndarray of shape (n_x,), (n_y,)
+        Grid lines in units of the two features.
+    value : ndarray of shape (n_y, n_x)
+        Predicted class id (multiclass), probability of class 1 or score scaled to [0, 1] (binary), value (regression).
+    points : ndarray of shape (n_points, 2)
+    labels : ndarray of shape (n_points,)
+    names : tuple of two str
+    """
+
+    loss: str
+    x: np.ndarray
+    y: np.ndarray
+    value: np.ndarray
+    points: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """What the report says about the data."""
+
+    name: str
+    task: str
+    n_samples: int
+    n_features: int
+    n_inputs: int
+    target_name: str
+    class_names: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    n_train: int
+    n_validation: int
+    n_test: int
+    fingerprint: str
+    source: str
+    decisions: tuple[str, ...]
+    columns: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything needed to repeat a comparison on the same data.
+
+    Attributes
+    ----------
+    losses : tuple of str
+        Labels with parameters, as `losses.get` reads them.
+    model, optimizer : str
+        As typed: `mlp:hidden=50`, `sgd:momentum=0.9`.
+    learning_rate : float
+        The configured rate.
+    learning_rates : tuple of float
+        Every rate that is tried.
+    seeds : int
+        Trials for each loss; with `auto` the number reached.
+    auto : bool
+        Whether seeds were added until every loss was decided.
+    epochs, batch_size : int
+    metric : str
+        The judged metric.
+    margin : float
+        Half-width of the equivalence band, in units of the metric.
+    protocol : {"fair", "published"}
+    noise : float
+        Share of training labels replaced at random.
+    seed : int
+        Seed from which all others are drawn.
+    """
+
+    losses: tuple[str, ...]
+    model: str
+    optimizer: str
+    learning_rate: float
+    learning_rates: tuple[float, ...]
+    seeds: int
+    epochs: int
+    batch_size: int
+    metric: str
+    margin: float
+    protocol: Protocol = "fair"
+    auto: bool = False
+    noise: float = 0.0
+    seed: int = 0
+    level: float = 0.95
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of a comparison: verdicts first, and every number behind them.
+
+    Attributes
+    ----------
+    data : DataSummary
+    settings : Settings
+    verdict : str
+        The answer in one sentence.
+    standings : tuple of Standing
+        Best first.
+    baselines : tuple of Baseline
+    not_applicable : tuple of NotApplicable
+    findings : tuple of Finding
+        Coded checks that fired.
+    trials : polars.DataFrame
+        One row for each run: loss, seed, learning_rate, chosen, status ("finished", "diverged", "collapsed"), best_epoch,
+        `validation_<metric>` of the judged metric and one column `<metric>` for each test metric.
+    curves, reliability, boundaries : tuples
+        Material for the figures; empty where they make no sense.
+    seconds : float
+        Wall time of the training.
+    run : int or None
+        Number in the store.
+    versions : mapping
+        Versions of lossmith, keras, jax, numpy, python.
+    """
+
+    data: DataSummary
+    settings: Settings
+    verdict: str
+    standings: tuple[Standing, ...]
+    baselines: tuple[Baseline, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    findings: tuple[Finding, ...]
+    trials: pl.DataFrame
+    curves: tuple[Curve, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    boundaries: tuple[Boundary, ...] = ()
+    seconds: float = 0.0
+    run: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,115 @@
+"""The record of a data set: features, target, task, and every decision taken while reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+__all__ = ["Column", "ColumnKind", "Dataset", "Split", "Task"]
+
+Task = Literal["regression", "binary", "multiclass"]
+ColumnKind = Literal["numeric", "boolean", "category", "date", "text", "identifier", "constant", "missing"]
+Role = Literal["feature", "dropped", "target", "group", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the source and what was decided about it.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        See `ColumnKind`.
+    role : {"feature", "dropped", "target", "group", "time"}
+    decision : str
+        How it is used, and why: `one-hot, 12 levels`, `dropped: every value differs`.
+    n_missing : int
+    levels : tuple of str
+        The categories in a fixed order, for categorical columns.
+    """
+
+    name: str
+    kind: ColumnKind
+    role: Role
+    decision: str
+    n_missing: int = 0
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows to train and judge on.
+
+    Attributes
+    ----------
+    name : str
+    task : {"regression", "binary", "multiclass"}
+    features : polars.DataFrame or ndarray
+        One row for each sample: a frame of feature columns (missing values are null), or an array of shape `(n_samples, ...)`.
+    target : ndarray of shape (n_samples,)
+        float64 values for regression, int64 class ids for classification.
+    target_name : str
+    class_names : tuple of str
+        Empty for regression. Class id i is called `class_names[i]`; for binary tasks id 1 is the positive class.
+    columns : tuple of Column
+        Every column of the source, kept or not.
+    decisions : tuple of str
+        What was decided while reading, one sentence each, for people.
+    fingerprint : str
+        SHA-256 of features, target and names, in hexadecimal.
+    source : str
+        Where it came from: a path, the name of a built-in set, or "arrays".
+    groups, order : ndarray of shape (n_samples,) or None
+        Rows of one group stay on one side of a split; rows are split in the order of `order` (time).
+    """
+
+    name: str
+    task: Task
+    features: pl.DataFrame | np.ndarray
+    target: np.ndarray
+    target_name: str
+    class_names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    decisions: tuple[str, ...]
+    fingerprint: str
+    source: str
+    groups: np.ndarray | None = None
+    order: np.ndarray | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return int(self.target.shape[0])
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for regression."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Rows of each class; empty for regression."""
+        if not self.class_names:
+            return ()
+        return tuple(int(count) for count in np.bincount(self.target, minlength=self.n_classes))
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers of the three parts, as int64 arrays.
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of shape (n_rows,)
+    redrawn : bool
+        Whether another seed gives another split (False for time order and for splits given by the data).
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    redrawn: bool = True
