@@ -1,0 +1,33 @@
+"""What every test shares: the backend, the compile cache, Hypothesis's profile, the folder of real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("MPLBACKEND", "agg")
+# a second run of the suite compiles nothing
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+settings.register_profile("lossmith", derandomize=True, deadline=None, database=None)
+settings.load_profile("lossmith")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real data sets; asking for it without naming one is an error, never a silent skip."""
+    folder = os.environ.get("LOSSMITH_DATA")
+    if not folder:
+        pytest.fail("tests marked realdata need LOSSMITH_DATA=<folder of data sets>")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"LOSSMITH_DATA={folder} is not a folder")
+    return path
