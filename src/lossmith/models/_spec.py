@@ -1,0 +1,101 @@
+"""The record of a model family: a configuration, a builder of a Keras body and the procedure that trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
+from lossmith._names import Value, format_name
+
+__all__ = ["Field", "Model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One entry of a model's configuration: its default and how a typed value is read.
+
+    `read` raises ValueError with what it expected.
+    """
+
+    name: str
+    default: Any
+    read: Callable[[Value], Any]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A family of models with the values of its configuration.
+
+    Attributes
+    ----------
+    name : str
+    description : str
+    build : callable
+        `build(input_shape, units, **configuration) -> keras.Model`: built, ending in raw scores of width `units`.
+    fields : tuple of Field
+    procedure : {"gradient"}
+        How it is trained.
+    execution : {"stacked", "sequential"}
+        Which is faster on a CPU.
+    inputs : {"vector", "any"}
+        What shape of sample it takes.
+    values : mapping
+        Values that differ from the defaults.
+
+    Examples
+    --------
+    >>> from lossmith import models
+    >>> str(models.get("mlp:hidden=64x64,dropout=0.2"))
+    'mlp:hidden=64x64,dropout=0.2'
+    """
+
+    name: str
+    description: str
+    build: Callable[..., Any]
+    fields: tuple[Field, ...]
+    reference: str
+    procedure: Literal["gradient"] = "gradient"
+    execution: Literal["stacked", "sequential"] = "stacked"
+    inputs: Literal["vector", "any"] = "vector"
+    aliases: tuple[str, ...] = ()
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Every field with the value in force, as `build` takes it."""
+        return {
+            entry.name: entry.read(self.values[entry.name]) if entry.name in self.values else entry.default
+            for entry in self.fields
+        }
+
+    def configured(self, **values: Value) -> Model:
+        """Return this family with other values.
+
+        Raises
+        ------
+        UnknownNameError
+            No such field.
+        InvalidInputError
+            A value that cannot be read.
+        """
+        known = {entry.name: entry for entry in self.fields}
+        for name, value in values.items():
+            if name not in known:
+                raise UnknownNameError(f"model {self.name} has no {name!r}", advice=did_you_mean(name, known))
+            try:
+                known[name].read(value)
+            except ValueError as error:
+                raise InvalidInputError(
+                    f"{name}={value} of model {self.name}", expected=str(error), advice=known[name].meaning
+                ) from error
+        return replace(self, values={**self.values, **values})
+
+    def network(self, input_shape: tuple[int, ...], units: int) -> Any:
+        """Return a built `keras.Model` that ends in `units` raw scores."""
+        return self.build(input_shape, units, **self.configuration)
+
+    def __str__(self) -> str:
+        return format_name(self.name, dict(self.values))

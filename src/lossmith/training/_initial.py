@@ -1,0 +1,75 @@
+"""Initial weights from an explicit seed, without touching any global random state."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lossmith._errors import InvalidInputError
+
+__all__ = ["draw_seed", "initial_values"]
+
+
+def draw_seed(seed: int, purpose: str) -> int:
+    """Return a 31-bit seed for one purpose; different purposes give independent streams.
+
+    Examples
+    --------
+    >>> draw_seed(0, "batches") == draw_seed(0, "batches"), draw_seed(0, "batches") == draw_seed(0, "dropout")
+    (True, False)
+    """
+    sequence = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())])
+    return int(sequence.generate_state(1)[0] >> 1)
+
+
+def _layers(layer: Any) -> Iterator[Any]:
+    yield layer
+    yield from layer._flatten_layers(include_self=False, recursive=True)
+
+
+def _owners(model: Any) -> dict[int, Any]:
+    """Map each variable to the layer that made it."""
+    owners: dict[int, Any] = {}
+    for layer in _layers(model):
+        for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+            owners.setdefault(id(variable), layer)
+    return owners
+
+
+def initial_values(model: Any, seed: int) -> list[np.ndarray]:
+    """Return a fresh value for each of `model.variables`, drawn by the layers' own initialisers.
+
+    Constant initial values (biases, scales, moving statistics) are kept as built. Every random initialiser is run
+    again with a seed derived from `seed` and the variable's place in the model, so that models of one architecture
+    start equal when their seeds are equal.
+
+    Raises
+    ------
+    InvalidInputError
+        A variable holds random numbers but its layer has no attribute `<name>_initializer`.
+    """
+    owners = _owners(model)
+    values = []
+    for place, variable in enumerate(model.variables):
+        purpose = f"{place}:{variable.name}"
+        if variable.path.endswith("seed_generator_state"):
+            values.append(np.array([draw_seed(seed, purpose), 0], dtype=variable.dtype))
+            continue
+        initializer = getattr(owners.get(id(variable)), f"{variable.name}_initializer", None)
+        config = initializer.get_config() if hasattr(initializer, "get_config") else {}
+        if "seed" in config:
+            fresh = type(initializer).from_config({**config, "seed": draw_seed(seed, purpose)})
+            values.append(np.asarray(fresh(tuple(variable.shape), dtype=variable.dtype)))
+            continue
+        value = np.asarray(variable.value)
+        if initializer is None and value.size and not np.all(value == value.flat[0]):
+            raise InvalidInputError(
+                f"variable {variable.path!r} starts with values that no initialiser of its layer explains",
+                expected=f"an attribute {variable.name}_initializer on the layer",
+                advice="keep the initialiser you pass to add_weight as that attribute, so that every seed can draw anew",
+            )
+        values.append(value)
+    return values

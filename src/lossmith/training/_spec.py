@@ -1,0 +1,143 @@
+"""The contract of everything that can be trained, and the records that go in and come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+__all__ = ["Batch", "GroupData", "GroupResult", "Hyper", "Part", "Procedure", "Schedule"]
+
+State = Any  # a pytree of arrays
+
+
+class Batch(NamedTuple):
+    """Rows of one step. `targets` holds one encoding per entry; `weight` is 0 for rows that only fill the shape."""
+
+    inputs: Any  # (n_rows, ...)
+    targets: tuple[Any, ...]  # each (n_rows,) or (n_rows, n_classes)
+    weight: Any  # (n_rows,)
+
+
+class Hyper(NamedTuple):
+    """Numbers that differ from run to run of one compiled program, all traced."""
+
+    loss: Any  # index into the losses of the program
+    learning_rate: Any
+
+
+class Procedure(Protocol):
+    """Three pure functions that train one model; the engine stacks them over runs."""
+
+    def init(self, seed: int) -> State:
+        """Return the state before the first step; equal seeds give equal states."""
+
+    def step(self, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Any]:
+        """Return the next state and the mean loss of the batch."""
+
+    def predict(self, state: State, inputs: Any) -> Any:
+        """Return raw outputs of shape (n_rows, units), in inference mode."""
+
+    def evaluate(self, state: State, batch: Batch, hyper: Hyper) -> Any:
+        """Return pointwise values of shape (n_rows, n_quantities), the loss first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows to train or to judge on.
+
+    Attributes
+    ----------
+    inputs : ndarray of shape (n_seeds, n_rows, ...) or, when shared by all seeds, (1, n_rows, ...)
+    targets : tuple of ndarray
+        One for each encoding, with the same leading axes.
+    """
+
+    inputs: np.ndarray
+    targets: tuple[np.ndarray, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.inputs.shape[1])
+
+    @property
+    def shared(self) -> bool:
+        """Whether all seeds see the same rows."""
+        return int(self.inputs.shape[0]) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class GroupData:
+    """What one group of runs trains on: a training part and parts to evaluate after every epoch.
+
+    Attributes
+    ----------
+    seeds : tuple of int
+        One for each entry of the data axis; draws initial weights, dropout and the order of the batches.
+    train : Part
+    evaluate : mapping of str to Part
+    """
+
+    seeds: tuple[int, ...]
+    train: Part
+    evaluate: Mapping[str, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how to train.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    patience : int or None
+        Stop a run after this many epochs without improvement of `monitor`; None trains all epochs.
+    restore_best : bool
+        Return the weights of the epoch with the lowest `monitor`.
+    monitor : str
+        Part whose mean loss is watched.
+    watch_training : bool
+        Also evaluate the training part after every epoch, as `evaluate` does, instead of the running mean alone.
+    """
+
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+    restore_best: bool = False
+    monitor: str = "validation"
+    watch_training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """What a group of runs leaves behind; axes (seed, configuration, ...).
+
+    Attributes
+    ----------
+    seeds : tuple of int
+    curves : mapping of str to ndarray of shape (n_seeds, n_configurations, n_epochs)
+        `loss` is the running mean over the epoch's batches (as Keras prints it); `<part>_<quantity>` the evaluations.
+        NaN after a run has stopped.
+    raw : mapping of str to ndarray of shape (n_seeds, n_configurations, n_rows, units)
+        Raw outputs of the final weights on every evaluated part.
+    weights : tuple of ndarray of shape (n_seeds, n_configurations, ...)
+        Final values of all variables of the model, in Keras's order.
+    diverged : ndarray of shape (n_seeds, n_configurations), int32
+        First epoch (from 1) with a loss that is not finite, or 0.
+    best_epoch : ndarray of shape (n_seeds, n_configurations), int32
+        Epoch (from 1) the weights belong to.
+    last_epoch : ndarray of shape (n_seeds, n_configurations), int32
+        Last epoch that was trained.
+    """
+
+    seeds: tuple[int, ...]
+    curves: Mapping[str, np.ndarray]
+    raw: Mapping[str, np.ndarray]
+    weights: tuple[np.ndarray, ...]
+    diverged: np.ndarray
+    best_epoch: np.ndarray
+    last_epoch: np.ndarray
+    seconds: float = field(default=0.0, compare=False)

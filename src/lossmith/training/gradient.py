@@ -1,0 +1,160 @@
+"""Gradient descent on one Keras model under any loss of a program: three pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from lossmith.losses import Loss
+from lossmith.training._initial import initial_values
+from lossmith.training._spec import Batch, Hyper
+
+__all__ = ["GradientProcedure", "GradientState", "Monitor"]
+
+# monitor(loss index, raw outputs, targets) -> pointwise values (n_rows,)
+Monitor = Callable[[Any, Any, tuple[Any, ...]], Any]
+
+
+class GradientState(NamedTuple):
+    """Values of the model's trainable and other variables and of the optimiser's variables."""
+
+    trainable: list[Any]
+    other: list[Any]
+    slots: list[Any]
+
+
+@final
+class GradientProcedure:
+    """Train a Keras model that ends in raw scores by a Keras optimiser.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; its output is raw, of shape `(n_rows, units)`.
+    optimizer : keras.optimizers.Optimizer
+    losses : sequence of Loss
+        All of the width of the model's output; `Hyper.loss` selects one.
+    encodings : sequence of int
+        For each loss, which entry of `Batch.targets` it reads.
+    monitors : sequence of callables
+        Further quantities that `evaluate` returns.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any,
+        losses: Sequence[Loss],
+        encodings: Sequence[int],
+        *,
+        monitors: Sequence[Monitor] = (),
+    ) -> None:
+        import jax.numpy as jnp
+
+        self.model = model
+        self.optimizer = optimizer
+        self.losses = tuple(losses)
+        self.monitors = tuple(monitors)
+        self.units = int(model.output_shape[-1])
+        optimizer.build(model.trainable_variables)
+        rates = [place for place, variable in enumerate(optimizer.variables) if variable.path.endswith("learning_rate")]
+        self._rate = rates[0] if rates else None
+        self._slots = [np.asarray(variable.value) for variable in optimizer.variables]
+        self._branches = [self._branch(loss, place, jnp) for loss, place in zip(losses, encodings, strict=True)]
+
+    @property
+    def exact_batches(self) -> bool:
+        """Whether rows that only fill a batch would change the result (batch statistics, random layers)."""
+        return bool(self.model.non_trainable_variables)
+
+    def _branch(self, loss: Loss, place: int, xp: Any) -> Callable[[Any, tuple[Any, ...]], Any]:
+        scalar = loss.head.units == 1
+
+        def value(raw: Any, targets: tuple[Any, ...]) -> Any:
+            return loss.pointwise(raw[:, 0] if scalar else raw, targets[place], xp=xp)
+
+        return value
+
+    def pointwise(self, which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
+        """Return the selected loss of each row."""
+        import jax
+
+        if len(self._branches) == 1:
+            return self._branches[0](raw, targets)
+        # a switch inside the differentiated function: only the selected branch's gradient survives, so that an
+        # overflow in another branch cannot turn it into NaN (jnp.select would let it)
+        return jax.lax.switch(which, self._branches, raw, targets)
+
+    def init(self, seed: int) -> GradientState:
+        """Return initial weights drawn from `seed` and fresh optimiser variables."""
+        values = initial_values(self.model, seed)
+        by_id = {id(variable): value for variable, value in zip(self.model.variables, values, strict=True)}
+        trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
+        other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
+        return GradientState(trainable, other, [self._start(place, trainable) for place in range(len(self._slots))])
+
+    def _start(self, place: int, trainable: list[Any]) -> Any:
+        """Return the start value of an optimiser variable: averages start at the weights, all else as built."""
+        variable = self.optimizer.variables[place]
+        if getattr(self.optimizer, "use_ema", False) and variable.path.endswith("_average"):
+            averages = [v for v in self.optimizer.variables if v.path.endswith("_average")]
+            return trainable[[id(v) for v in averages].index(id(variable))]
+        return self._slots[place]
+
+    def step(self, state: GradientState, batch: Batch, hyper: Hyper) -> tuple[GradientState, Any]:
+        """Return the state after one batch and the mean loss before it."""
+        import jax
+
+        def mean_loss(trainable: list[Any]) -> tuple[Any, tuple[list[Any], Any]]:
+            raw, other, penalties = self.model.stateless_call(
+                trainable, state.other, batch.inputs, training=True, return_losses=True
+            )
+            values = self.pointwise(hyper.loss, raw, batch.targets)
+            data_loss = (values * batch.weight).sum() / batch.weight.sum()
+            return data_loss + sum(penalties), (other, data_loss)
+
+        (total, (other, _)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
+        slots = list(state.slots)
+        if self._rate is not None:
+            slots[self._rate] = hyper.learning_rate
+        trainable, slots = self.optimizer.stateless_apply(slots, gradients, state.trainable)
+        return GradientState(list(trainable), list(other), list(slots)), total
+
+    def final(self, state: GradientState) -> GradientState:
+        """Return the state that predictions use after training: the averaged weights where the optimiser keeps them."""
+        if not getattr(self.optimizer, "use_ema", False):
+            return state
+        averages = [
+            value
+            for variable, value in zip(self.optimizer.variables, state.slots, strict=True)
+            if variable.path.endswith("_average")
+        ]
+        return state._replace(trainable=averages)
+
+    def predict(self, state: GradientState, inputs: Any) -> Any:
+        """Return raw outputs in inference mode."""
+        raw, _ = self.model.stateless_call(state.trainable, state.other, inputs, training=False)
+        return raw
+
+    def evaluate(self, state: GradientState, batch: Batch, hyper: Hyper) -> Any:
+        """Return loss and monitored quantities of each row, shape (n_rows, 1 + n_monitors)."""
+        import jax.numpy as jnp
+
+        raw = self.predict(state, batch.inputs)
+        values = [self.pointwise(hyper.loss, raw, batch.targets)]
+        values += [monitor(hyper.loss, raw, batch.targets) for monitor in self.monitors]
+        return jnp.stack(values, axis=-1)
+
+    def variables(self, state: GradientState) -> list[Any]:
+        """Return the values of `model.variables`, in Keras's order."""
+        by_id = {
+            id(variable): value
+            for variables, values in (
+                (self.model.trainable_variables, state.trainable),
+                (self.model.non_trainable_variables, state.other),
+            )
+            for variable, value in zip(variables, values, strict=True)
+        }
+        return [by_id[id(variable)] for variable in self.model.variables]
