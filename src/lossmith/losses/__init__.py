@@ -1,24 +1,65 @@
 """The catalogue of losses.
 
 `LOSSES` maps every name and alias to its record; `get` also reads parameters, as in `huber:delta=2`.
+`PUBLISHED` holds peers' functions as published experiments used them, clipping included.
 """
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from lossmith._catalogue import Catalogue
 from lossmith._errors import InvalidInputError
-from lossmith.losses import _regression
+from lossmith.losses import _binary, _density, _margin, _multiclass, _published, _regression
+from lossmith.losses._configure import configure
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
 
-__all__ = ["LOSSES", "Encoding", "Head", "Interval", "Loss", "Parameter", "Task", "get"]
+if TYPE_CHECKING:
+    from lossmith.losses._adapters import as_keras
 
-LOSSES: Catalogue[Loss] = Catalogue("loss", [*_regression.RECORDS])
+__all__ = [
+    "LOSSES",
+    "PUBLISHED",
+    "Encoding",
+    "Head",
+    "Interval",
+    "Loss",
+    "Parameter",
+    "Task",
+    "as_keras",
+    "configure",
+    "get",
+]
+
+LOSSES: Catalogue[Loss] = Catalogue(
+    "loss",
+    [
+        *_regression.RECORDS,
+        *_density.RECORDS,
+        *_binary.RECORDS,
+        *_margin.RECORDS,
+        *_multiclass.RECORDS,
+    ],
+)
+PUBLISHED: Catalogue[Loss] = Catalogue("published loss", _published.RECORDS)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "as_keras":
+        from lossmith.losses import _adapters
+
+        return getattr(_adapters, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get(name: str) -> Loss:
     """Return the loss of that name, with parameters after a colon if any.
+
+    Parameters
+    ----------
+    name : str
+        A name or alias of `LOSSES` or `PUBLISHED`, as in `mse` or `huber:delta=2`, or the text of `Loss.to_json`.
 
     Raises
     ------
@@ -26,6 +67,8 @@ def get(name: str) -> Loss:
         No such loss or parameter.
     DomainError
         A parameter outside its interval.
+    InvalidInputError
+        Text that is neither.
 
     Examples
     --------
@@ -35,18 +78,29 @@ def get(name: str) -> Loss:
     {'delta': 2.0}
     >>> get(get("huber:delta=2").to_json()).configuration
     {'delta': 2.0}
+    >>> get("keras_kl_divergence").configuration
+    {'epsilon': 1e-07}
     """
     if name.lstrip().startswith("{"):
-        described = json.loads(name)
-        return LOSSES[described["name"]].configured(**described["parameters"])
+        try:
+            described = json.loads(name)
+            return _find(described["name"]).configured(**described["parameters"])
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise InvalidInputError(
+                f"{name!r}", expected='{"name": ..., "parameters": {...}}', advice="use the text of Loss.to_json"
+            ) from error
     base, _, assignments = name.partition(":")
     values = {}
     for assignment in filter(None, assignments.split(",")):
-        parameter, equals, value = assignment.partition("=")
+        parameter, _, value = assignment.partition("=")
         try:
             values[parameter.strip()] = float(value)
         except ValueError:
             raise InvalidInputError(
                 f"{assignment!r} in {name!r}", expected="parameter=number", advice="for example huber:delta=2"
             ) from None
-    return LOSSES[base].configured(**values)
+    return _find(base).configured(**values)
+
+
+def _find(name: str) -> Loss:
+    return PUBLISHED[name] if name in PUBLISHED else LOSSES[name]

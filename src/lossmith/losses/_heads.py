@@ -5,20 +5,28 @@ from __future__ import annotations
 from lossmith._arrays import Array, Namespace, log_softmax, sigmoid
 from lossmith.losses._spec import Head
 
-__all__ = ["CLASS_SCORES", "EXPONENTIAL", "EXPM1", "LINEAR", "MARGIN", "MEAN_AND_LOG_VARIANCE", "SIGMOID", "SOFTMAX", "TANH_MARGIN"]
+__all__ = [
+    "CLASS_SCORES",
+    "EXPONENTIAL",
+    "EXPM1",
+    "LINEAR",
+    "MARGIN",
+    "MEAN_AND_LOG_VARIANCE",
+    "SIGMOID",
+    "SOFTMAX",
+    "TANH_MARGIN",
+]
 
 
-def _same(xp: Namespace, raw: Array) -> Array:
+def _same(_xp: Namespace, raw: Array) -> Array:
     return raw
 
 
-def _first(xp: Namespace, raw: Array) -> Array:
+def _first(_xp: Namespace, raw: Array) -> Array:
     return raw[..., 0]
 
 
-LINEAR = Head(
-    "linear", 1, "linear", "value", _same, "One unit without activation; its output is the predicted value."
-)
+LINEAR = Head("linear", 1, "linear", "value", _same, "One unit without activation; its output is the predicted value.")
 EXPONENTIAL = Head(
     "exponential",
     1,
@@ -44,7 +52,12 @@ MEAN_AND_LOG_VARIANCE = Head(
     "Two units without activation: the predicted mean and the logarithm of the predicted variance.",
 )
 SIGMOID = Head(
-    "sigmoid", 1, "sigmoid", "probability", sigmoid, "One unit; the sigmoid of its output is the probability of class 1."
+    "sigmoid",
+    1,
+    "sigmoid",
+    "probability",
+    sigmoid,
+    "One unit; the sigmoid of its output is the probability of class 1.",
 )
 SOFTMAX = Head(
     "softmax",

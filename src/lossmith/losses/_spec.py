@@ -7,101 +7,17 @@ written down twice.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from numbers import Real
+from typing import Any
 
-from lossmith._arrays import Array, Namespace, is_integer, namespace, tolerance
-from lossmith._errors import DomainError, InvalidInputError, ShapeError, UnknownNameError, did_you_mean
+from lossmith._arrays import Array, Namespace, is_integer, namespace
+from lossmith._errors import DomainError, InvalidInputError, UnknownNameError, did_you_mean
+from lossmith.losses import _targets
+from lossmith.losses._domain import REAL, Encoding, Gives, Head, Interval, Parameter, Task, number
 
-__all__ = ["Encoding", "Head", "Interval", "Loss", "Parameter", "Task"]
-
-Task = Literal["regression", "binary", "multiclass"]
-Gives = Literal["value", "probability", "score"]
-Encoding = Literal[
-    "standardized",  # (y - mean) / standard deviation of the training rows
-    "mean_scaled",  # y / mean of the training rows
-    "original",  # y in its own units
-    "zero_one",  # class 0 -> 0, class 1 -> 1 (anything between is a soft target)
-    "minus_one_one",  # class 0 -> -1, class 1 -> 1
-    "distribution",  # one probability for each class: one-hot or soft
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An interval of the real line, each end open or closed.
-
-    Examples
-    --------
-    >>> str(Interval(0, math.inf, closed_high=False))
-    '[0, inf)'
-    >>> 0.0 in Interval(0, 1), 1.5 in Interval(0, 1)
-    (True, False)
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    closed_low: bool = True
-    closed_high: bool = True
-
-    def __contains__(self, value: float) -> bool:
-        above = value >= self.low if self.closed_low else value > self.low
-        below = value <= self.high if self.closed_high else value < self.high
-        return bool(above and below and not math.isnan(value) and not math.isinf(value))
-
-    def mask(self, xp: Namespace, values: Array) -> Array:
-        """Return where `values` lie inside (NaN and infinities never do)."""
-        above = values >= self.low if self.closed_low else values > self.low
-        below = values <= self.high if self.closed_high else values < self.high
-        return xp.isfinite(values) & above & below
-
-    def __str__(self) -> str:
-        opening = "[" if self.closed_low and math.isfinite(self.low) else "("
-        closing = "]" if self.closed_high and math.isfinite(self.high) else ")"
-        return f"{opening}{self.low:g}, {self.high:g}{closing}"
-
-
-REAL = Interval()
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A hyperparameter of a loss: its name, default value, legal interval and meaning."""
-
-    name: str
-    default: float
-    interval: Interval
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How a raw output becomes a prediction.
-
-    Attributes
-    ----------
-    name : str
-    units : int or "n_classes"
-        Width of the last layer. Heads of one width share one compiled program.
-    activation : str
-        Name of the Keras activation that does the same in an exported model.
-    gives : {"value", "probability", "score"}
-        `value`: a number in units of the target; `probability`: of class 1, or of each class; `score`: a margin
-        whose sign (or largest entry) is the class, and which needs calibration before it is a probability.
-    predict : callable
-        `predict(xp, raw) -> prediction`. A head of one unit maps elementwise; others act on the last axis.
-    explanation : str
-        One sentence for people who configure this head themselves.
-    """
-
-    name: str
-    units: int | Literal["n_classes"]
-    activation: str
-    gives: Gives
-    predict: Callable[[Namespace, Array], Array]
-    explanation: str
+__all__ = ["REAL", "Encoding", "Gives", "Head", "Interval", "Loss", "Parameter", "Task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +42,19 @@ class Loss:
         The target must be positive everywhere (soft targets): one-hot targets are outside the domain.
     elicits : str
         The functional of the target's law that minimises the expected loss: "mean", "median", "quantile",
-        "probabilities", "majority class", "geometric mean", "mean and variance" or, where there is no name, "numeric".
+        "probabilities", "majority class" (only which class is the most probable), "absolute majority class" (the same,
+        if one class has more than half), "geometric mean", "mean and variance" or, where there is no name, "numeric".
     parameters : tuple of Parameter
     values : mapping
         Values of the parameters that differ from the default; set with `configured`.
     convex, smooth, bounded, robust, strictly_proper, symmetric_noise : bool
-        Convex in the raw output; continuously differentiable; bounded above; bounded gradient; minimised in
-        expectation only by the true probabilities; sum over classes constant (unaffected by symmetric label noise).
+        Convex in the raw output; continuously differentiable in it; bounded above, and bounded gradient, over all raw
+        outputs and legal targets; minimised in expectation only by the true probabilities; sum over classes constant
+        (unaffected by symmetric label noise). They hold for the parameters in force.
+    depends : callable or None
+        `depends(**parameters)` gives the fields (flags, `elicits`) that change with the parameters.
+    same_gradient_as : str
+        Name of a loss from which this one differs by a term without raw output, whatever the targets; else empty.
     formula, gradient : str
         LaTeX; z is the raw output, y the target.
     when, when_not : str
@@ -140,7 +62,10 @@ class Loss:
     reference : str
         Author, title, year.
     twins : mapping
-        Names of the same loss elsewhere: keys "keras", "optax", "torch", "sklearn".
+        Names of the same loss elsewhere: keys "keras", "optax", "torch", "sklearn", "xgboost", "lightgbm".
+    code : mapping
+        The twins that equal this loss on raw outputs, as Python to paste, parameters in braces: "keras", "torch"
+        and "keras_class_ids" (targets are ids instead of rows) make a loss object, "optax" calls one on `raw` and `target`, "sklearn" makes an estimator.
     aliases : tuple of str
 
     Examples
@@ -174,9 +99,13 @@ class Loss:
     robust: bool = False
     strictly_proper: bool = False
     symmetric_noise: bool = False
+    depends: Callable[..., Mapping[str, Any]] | None = None
+    same_gradient_as: str = ""
     twins: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
+    registered: Loss | None = field(default=None, repr=False, compare=False)  # with default parameters
 
     @property
     def configuration(self) -> dict[str, float]:
@@ -197,20 +126,29 @@ class Loss:
         for name, value in values.items():
             if name not in known:
                 raise UnknownNameError(f"{self.name} has no parameter {name!r}", advice=did_you_mean(name, known))
-            if not isinstance(value, int | float) or value not in known[name].interval:
+            if not isinstance(value, Real) or isinstance(value, bool) or float(value) not in known[name].interval:
                 raise DomainError(
                     f"{name}={value!r} of {self.name}",
                     expected=f"a number in {known[name].interval}",
-                    advice=f"the default is {known[name].default:g}",
+                    advice=f"the default is {number(known[name].default)}",
                 )
-        merged = {**self.values, **{name: float(value) for name, value in values.items()}}
-        defaults = {parameter.name: parameter.default for parameter in self.parameters}
-        return replace(self, values={name: value for name, value in merged.items() if value != defaults[name]})
+        merged = {**self.configuration, **{name: float(value) for name, value in values.items()}}
+        origin = self.registered or self
+        changed = {name: value for name, value in merged.items() if value != known[name].default}
+        if not changed:
+            return origin
+        dependent = origin.depends(**merged) if origin.depends else {}
+        return replace(origin, values=changed, registered=origin, **dependent)
 
     def __str__(self) -> str:
         if not self.values:
             return self.name
-        return self.name + ":" + ",".join(f"{name}={value:g}" for name, value in self.values.items())
+        return self.name + ":" + ",".join(f"{name}={number(value)}" for name, value in self.values.items())
+
+    @property
+    def gradient_label(self) -> str:
+        """Label that losses with equal gradients share, so that one training serves them all."""
+        return (self.same_gradient_as or self.name) + str(self).removeprefix(self.name)
 
     def to_json(self) -> str:
         """Return name and configuration; `losses.get` reads it back."""
@@ -244,10 +182,12 @@ class Loss:
             Targets outside the loss's interval, class ids out of range, rows that do not sum to one.
         """
         xp = namespace(raw, target)
-        if self.encoding == "distribution" and is_integer(xp, target):
-            target = self._one_hot(xp, raw, target)
-        self._check_shapes(raw, target)
-        self.check_targets(target, xp=xp)
+        if is_integer(xp, target):
+            target = (
+                _targets.one_hot(xp, raw, target) if self.encoding == "distribution" else xp.astype(target, raw.dtype)
+            )
+        _targets.check_shapes(self, raw, target)
+        _targets.check_targets(self, target, xp=xp)
         return self.pointwise(raw, target, xp=xp)
 
     def predict(self, raw: Array) -> Array:
@@ -256,15 +196,7 @@ class Loss:
 
     def outside(self, target: Array, *, xp: Namespace | None = None) -> Array:
         """Return, for each sample, whether its encoded target lies outside the domain."""
-        xp = xp or namespace(target)
-        inside = self.interval.mask(xp, target)
-        if self.encoding != "distribution":
-            return ~inside
-        if self.full_support:
-            inside = inside & (target > 0)
-        # one class more than another: rounding grows with the number of classes, sqrt(eps) leaves room for it
-        total = xp.abs(xp.sum(target, axis=-1) - 1) <= tolerance(xp, target.dtype)
-        return ~(xp.all(inside, axis=-1) & total)
+        return _targets.outside(self, target, xp=xp or namespace(target))
 
     def check_targets(self, target: Array, *, xp: Namespace | None = None) -> None:
         """Raise unless every encoded target lies in the domain.
@@ -274,58 +206,10 @@ class Loss:
         DomainError
             Says how many samples are outside.
         """
-        xp = xp or namespace(target)
-        outside = self.outside(target, xp=xp)
-        count = int(xp.sum(xp.astype(outside, xp.int32)))
-        if count:
-            size = math.prod(outside.shape)
-            wanted = f"targets in {self.interval}"
-            if self.encoding == "distribution":
-                wanted = "rows of probabilities that sum to 1" + (", none of them 0" if self.full_support else "")
-            raise DomainError(
-                f"{count} of {size} targets ({count / size:.1%}) outside the domain of {self.name}",
-                expected=wanted,
-                advice=self.when_not,
-            )
+        _targets.check_targets(self, target, xp=xp or namespace(target))
 
-    def _one_hot(self, xp: Namespace, raw: Array, target: Array) -> Array:
-        if tuple(target.shape) != tuple(raw.shape[:-1]):
-            raise ShapeError(
-                f"class ids of shape {tuple(target.shape)} for raw outputs of shape {tuple(raw.shape)}",
-                expected=f"shape {tuple(raw.shape[:-1])}",
-                advice="give one class id for each sample",
-            )
-        n_classes = raw.shape[-1]
-        wrong = (target < 0) | (target >= n_classes)
-        if bool(xp.any(wrong)):
-            raise DomainError(
-                f"class ids from {int(xp.min(target))} to {int(xp.max(target))}",
-                expected=f"ids from 0 to {n_classes - 1}",
-                advice="give the raw output one column for each class",
-            )
-        return xp.astype(target[..., None] == xp.arange(n_classes, dtype=target.dtype), raw.dtype)
+    def as_keras(self, *, reduction: str | None = "sum_over_batch_size") -> Any:
+        """Return this loss as a `keras.losses.Loss` on raw outputs; see `lossmith.losses.as_keras`."""
+        from lossmith.losses._adapters import as_keras
 
-    def _check_shapes(self, raw: Array, target: Array) -> None:
-        raw_shape, target_shape = tuple(raw.shape), tuple(target.shape)
-        if self.head.units == 1 or self.encoding == "distribution":
-            wanted = raw_shape
-            if self.encoding == "distribution" and len(raw_shape) < 2:
-                raise ShapeError(
-                    f"raw outputs of shape {raw_shape} for {self.name}",
-                    expected="shape (n_samples, n_classes)",
-                    advice="give one column for each class",
-                )
-        else:
-            wanted = raw_shape[:-1]
-            if not raw_shape or raw_shape[-1] != self.head.units:
-                raise ShapeError(
-                    f"raw outputs of shape {raw_shape} for {self.name}",
-                    expected=f"shape (n_samples, {self.head.units})",
-                    advice=self.head.explanation,
-                )
-        if target_shape != wanted:
-            raise ShapeError(
-                f"targets of shape {target_shape} for raw outputs of shape {raw_shape}",
-                expected=f"targets of shape {wanted}",
-                advice="reshape one of them yourself; nothing is broadcast",
-            )
+        return as_keras(self, reduction=reduction)
