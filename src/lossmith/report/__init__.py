@@ -1,0 +1,78 @@
+"""Views of results: leaderboards for the terminal, figures, and a report in one HTML file. Nothing is computed here.
+
+Results find these views through `lossmith._views`, so that `result.plot()` and `result.report(path)` work without importing this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lossmith import _views
+from lossmith.compare._spec import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lossmith.report.formats import render
+    from lossmith.report.html import html
+    from lossmith.report.progress import ProgressDisplay
+    from lossmith.report.terminal import show
+
+__all__ = ["ProgressDisplay", "html", "render", "show", "write_report"]
+
+_HOMES = {"ProgressDisplay": "progress", "html": "html", "render": "formats", "show": "terminal"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"lossmith.report.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'lossmith.report' has no attribute {name!r}")
+
+
+def write_report(comparison: Comparison, path: str | os.PathLike[str], **options: Any) -> Path:
+    """Write the report of a comparison as one self-contained HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : path
+        Its folder is created.
+    options
+        Of `lossmith.report.html.html`, such as `now`.
+
+    Raises
+    ------
+    InvalidInputError
+        The path cannot be written.
+    """
+    from lossmith.report._files import write
+    from lossmith.report.html import html
+
+    return write(path, html(comparison, **options))
+
+
+def _text(comparison: Comparison, **options: Any) -> str:
+    from lossmith.report.terminal import text
+
+    return text(comparison, **options)
+
+
+def _html(comparison: Comparison, **options: Any) -> str:
+    from lossmith.report.html import html
+
+    return html(comparison, **options)
+
+
+def _plot(comparison: Comparison, **options: Any) -> Axes:
+    from lossmith.report.figures import forest
+
+    return forest(comparison, **options)
+
+
+_views.register(Comparison, "text", _text)
+_views.register(Comparison, "html", _html)
+_views.register(Comparison, "plot", _plot)
+_views.register(Comparison, "report", write_report)

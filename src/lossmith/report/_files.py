@@ -1,0 +1,59 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from lossmith._errors import InvalidInputError
+
+__all__ = ["write"]
+
+
+def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
+    """Write a file atomically, creating its folder: a reader sees the old file or the new one, never a part.
+
+    Parameters
+    ----------
+    path : path
+    content : str or bytes
+        Text is written as UTF-8 with the line ends it has.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
+
+    Raises
+    ------
+    InvalidInputError
+        The path cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InvalidInputError(f"{str(target)!r} is a folder", expected="the name of a file", advice="add a file name")
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o666 & ~_mask())
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise InvalidInputError(
+            f"cannot write {str(target)!r}: {error.strerror or error}",
+            expected="a path that can be written",
+            advice="give another path or free the folder",
+        ) from error
+    return target
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,206 @@
+"""Sentences and words that terminal and report share, so that both say the same."""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+from collections.abc import Sequence
+
+from lossmith._checks import Finding
+from lossmith.compare._spec import Comparison, Standing
+from lossmith.report._numbers import whole
+from lossmith.report._quantities import quantity
+
+__all__ = [
+    "VERDICTS",
+    "command",
+    "data_line",
+    "failures",
+    "groups",
+    "metric_header",
+    "model_line",
+    "plain",
+    "plan_line",
+    "seconds",
+    "seeds",
+    "tried",
+    "undecided",
+    "verdict",
+]
+
+VERDICTS = ("best", "better", "worse", "equivalent", "undecided")
+
+
+def plain(text: str) -> str:
+    """Return `text` with every control, format or line character made visible: no name can move the cursor or a column.
+
+    Examples
+    --------
+    >>> plain("a\\tb\\x1b[31m")
+    'a\\\\tb\\\\x1b[31m'
+    """
+    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    return "".join(
+        character.encode("unicode_escape").decode("ascii") if unicodedata.category(character) in hidden else character
+        for character in str(text)
+    )
+
+
+def seconds(value: float) -> str:
+    """Return a duration in the largest unit that keeps it readable.
+
+    Examples
+    --------
+    >>> seconds(0.4), seconds(11.2), seconds(125), seconds(7300)
+    ('0.4 s', '11 s', '2 min 5 s', '2 h 1 min')
+    """
+    if value < 10:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def data_line(comparison: Comparison) -> str:
+    """Return rows, features, task, class counts and split in one line."""
+    data = comparison.data
+    task = data.task
+    if data.class_counts and len(data.class_counts) <= 4:
+        task += f" ({' / '.join(whole(count) for count in data.class_counts)})"
+    elif data.class_counts:
+        least, most = min(data.class_counts), max(data.class_counts)
+        task += (
+            f" ({len(data.class_counts)} classes of {whole(least)}{f' to {whole(most)}' if most > least else ''} rows)"
+        )
+    features = f"{whole(data.n_features)} feature{'s' if data.n_features != 1 else ''}"
+    return (
+        f"{whole(data.n_samples)} rows, {features}, {task}; "
+        f"train {whole(data.n_train)}, validation {whole(data.n_validation)}, test {whole(data.n_test)}"
+    )
+
+
+def model_line(comparison: Comparison) -> str:
+    """Return model, optimiser, rate, batch and epochs in one line."""
+    settings = comparison.settings
+    noise = f", {settings.noise:.0%} of the training labels replaced" if settings.noise else ""
+    return (
+        f"{settings.model}, {settings.optimizer} at {settings.learning_rate:g}, batch {whole(settings.batch_size)}, "
+        f"{whole(settings.epochs)} epochs{noise}"
+    )
+
+
+def plan_line(comparison: Comparison) -> str:
+    """Return the factors and the number of runs."""
+    settings = comparison.settings
+    trained = sum(standing.same_as is None for standing in comparison.standings)
+    factors = [(trained, "loss", "losses"), (len(settings.learning_rates), "learning rate", "learning rates")]
+    factors.append((settings.seeds, "seed", "seeds"))
+    product = " x ".join(f"{whole(count)} {one if count == 1 else many}" for count, one, many in factors)
+    runs = comparison.trials.height or trained * max(1, len(settings.learning_rates)) * settings.seeds
+    return f"{product} = {whole(runs)} run{'s' if runs != 1 else ''}, {settings.protocol} protocol"
+
+
+def metric_header(comparison: Comparison, name: str | None = None) -> str:
+    """Return the header of a metric column: name, arrow, unit.
+
+    The judged metric where `name` is None.
+    """
+    shown = quantity(name or comparison.settings.metric)
+    unit = shown.unit.format(target=plain(comparison.data.target_name))
+    return f"test {shown.label} {shown.arrow}" + (f" ({unit})" if unit else "")
+
+
+def seeds(standing: Standing) -> str:
+    """Return how many seeds finished, of how many: `28/30`; only the number where none failed."""
+    if standing.n_failed:
+        return f"{standing.n_seeds - standing.n_failed}/{standing.n_seeds} seeds"
+    return f"{standing.n_seeds} seed{'s' if standing.n_seeds != 1 else ''}"
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Return one sentence for each loss with failed seeds."""
+    return [
+        f"{plain(standing.loss)}: {seeds(standing)} finished, {standing.n_failed} diverged or collapsed"
+        for standing in comparison.standings
+        if standing.n_failed
+    ]
+
+
+def verdict(standing: Standing, *, price: bool = True) -> str:
+    """Return the verdict word, with the price of an undecided one: `undecided, ~18 more seeds`."""
+    if standing.difference is None:
+        return "best"
+    word = standing.difference.verdict
+    if word != "undecided" or not price:
+        return word
+    more = _more_seeds(standing)
+    if more is None:
+        return "undecided, needs > 10,000 seeds"
+    return f"undecided, ~{whole(more)} more seed{'s' if more != 1 else ''}"
+
+
+def _more_seeds(standing: Standing) -> int | None:
+    if standing.difference is None or standing.difference.seeds_needed is None:
+        return None
+    return max(1, standing.difference.seeds_needed - standing.n_seeds)
+
+
+def undecided(comparison: Comparison) -> tuple[str, str]:
+    """Return what it would take to decide every undecided loss, and the command; both empty if all are decided."""
+    differences = [row.difference for row in comparison.standings]
+    names = [
+        plain(row.loss) for row in comparison.standings if row.difference and row.difference.verdict == "undecided"
+    ]
+    if not names:
+        return "", ""
+    needed = [row.seeds_needed for row in differences if row is not None and row.verdict == "undecided"]
+    known = [count for count in needed if count is not None]
+    if not known:
+        return f"undecided: {', '.join(names)}; no affordable number of seeds decides it", ""
+    more = max(1, max(known) - comparison.settings.seeds)
+    share = more / max(1, comparison.settings.seeds) * comparison.seconds
+    time = f" (about {seconds(share)})" if comparison.seconds > 0 else ""
+    left = "" if len(known) == len(needed) else "; some need more than 10,000"
+    sentence = f"undecided: {', '.join(names)}; ~{whole(more)} more seed{'s' if more != 1 else ''}{time}{left}"
+    return sentence, command(comparison, seeds_to=comparison.settings.seeds + more)
+
+
+def command(comparison: Comparison, *, seeds_to: int | None = None) -> str:
+    """Return the command line that repeats the comparison, with every setting written out.
+
+    With `seeds_to`, only what is needed to add seeds.
+    """
+    data, settings = comparison.data, comparison.settings
+    words = ["lossmith", "compare", data.source]
+    if data.source not in (data.name, "arrays") or "." in data.source:
+        words += ["--target", data.target_name]
+    if seeds_to is not None:
+        return shlex.join([*map(plain, words), "--seeds", str(seeds_to)])
+    words += ["--losses", ",".join(settings.losses), "--models", settings.model, "--optimizers", settings.optimizer]
+    words += ["--learning-rates", ",".join(f"{value:g}" for value in settings.learning_rates)]
+    words += ["--seeds", "auto" if settings.auto else str(settings.seeds), "--epochs", str(settings.epochs)]
+    words += ["--batch-size", str(settings.batch_size), "--metric", settings.metric, "--protocol", settings.protocol]
+    if settings.noise:
+        words += ["--noise", f"{settings.noise:g}"]
+    return shlex.join([*map(plain, words), "--seed", str(settings.seed)])
+
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def groups(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Return the findings grouped by code: errors first, then in the order they came."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: _ORDER.get(finding.severity, 3)):
+        by_code.setdefault(finding.code, []).append(finding)
+    return list(by_code.items())
+
+
+def tried(standing: Standing) -> str:
+    """Return how often each learning rate was chosen: `0.03 (20 of 30), 0.1 (10)`."""
+    total = sum(standing.rates.values())
+    ordered = sorted(standing.rates.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(
+        f"{value:g} ({count}{f' of {total}' if place == 0 else ''})" for place, (value, count) in enumerate(ordered)
+    )
