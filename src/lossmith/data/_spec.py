@@ -30,6 +30,10 @@ class Column:
     n_missing : int
     levels : tuple of str
         The categories in a fixed order, for categorical columns.
+    notation : str
+        How text is read: a date format such as `%d.%m.%Y`, or "decimal comma", or "thousands comma"; empty otherwise.
+    parts : tuple of str
+        The numbers a date is turned into, such as "year" and "month".
     """
 
     name: str
@@ -38,6 +42,8 @@ class Column:
     decision: str
     n_missing: int = 0
     levels: tuple[str, ...] = ()
+    notation: str = ""
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

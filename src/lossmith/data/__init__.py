@@ -1,0 +1,35 @@
+"""Data sets: reading, task detection, encoding, splitting, label noise.
+
+`load` reads anything, `split` gives three parts, `fit_encoder` turns columns into inputs. Everything decided on the way
+is written down in `Dataset.decisions` and `Dataset.columns`.
+"""
+
+from __future__ import annotations
+
+from lossmith.data._built_in import BUILT_IN, BuiltIn, worms_counts
+from lossmith.data._encoder import Encoder, fit_encoder
+from lossmith.data._load import load
+from lossmith.data._noise import replace_labels
+from lossmith.data._rows import NewRows, read_features, read_rows
+from lossmith.data._spec import Column, ColumnKind, Dataset, Split, Task
+from lossmith.data._split import published_split, split
+
+__all__ = [
+    "BUILT_IN",
+    "BuiltIn",
+    "Column",
+    "ColumnKind",
+    "Dataset",
+    "Encoder",
+    "NewRows",
+    "Split",
+    "Task",
+    "fit_encoder",
+    "load",
+    "published_split",
+    "read_features",
+    "read_rows",
+    "replace_labels",
+    "split",
+    "worms_counts",
+]

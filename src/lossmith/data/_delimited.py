@@ -1,0 +1,204 @@
+"""Delimited text: which separator, whether there is a header line, and the cells as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from lossmith._errors import DataError
+from lossmith.data._values import clean_text, quoted
+
+__all__ = ["Delimited", "read_delimited"]
+
+SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "blanks"}
+_SAMPLE = 200_000  # characters from which the separator is chosen
+_SAMPLE_ROWS = 500
+_NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """The cells of a text file, all as text and null where empty, and how they were found."""
+
+    frame: pl.DataFrame
+    separator: str
+    named: bool
+    decisions: tuple[str, ...]
+
+    @property
+    def separator_name(self) -> str:
+        """The separator in words."""
+        return SEPARATORS.get(self.separator, "nothing (one column)")
+
+
+def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Delimited:
+    """Return the cells of delimited text.
+
+    Raises
+    ------
+    DataError
+        A header without rows, columns of one name, rows of different lengths, quotes that never close.
+    """
+    if "\r" in text and "\n" not in text:
+        text = text.replace("\r", "\n")
+    text = text.lstrip("\n\r") if not text.startswith("\t") else text
+    separator, width = _sniff(text)
+    if separator == " ":
+        text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.splitlines())
+    frame, plain_quotes = _parse(text, separator, width, name)
+    decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
+    blank = pl.all_horizontal(pl.all().is_null() | (pl.all().str.strip_chars() == ""))
+    empty = frame.select(blank.alias("empty")).to_series()
+    if empty.any():
+        n_inside = int(empty[: int(frame.height - empty.reverse().arg_min())].sum()) if not empty.all() else 0
+        frame = frame.filter(~empty)
+        if n_inside:
+            decisions.append(f"{n_inside:,} empty lines are left out.")
+    first = [(cell or "").strip() for cell in frame.row(0)]
+    named = _is_header(first, frame.slice(1, _SAMPLE_ROWS), known)
+    if named:
+        frame = frame.slice(1)
+        if frame.is_empty():
+            raise DataError(
+                f"{name!r} has a header and no rows", expected="rows below the header", advice="check the file"
+            )
+        names = _names(first, name, decisions)
+        _check_lengths(frame, text, separator, name, plain_quotes=plain_quotes)
+    else:
+        _check_lengths(frame, text, separator, name, plain_quotes=plain_quotes)
+        names = [f"column_{number}" for number in range(1, frame.width + 1)]
+        decisions.append(
+            f"The first line holds values and no names, so the columns are called {names[0]}"
+            + (f" to {names[-1]}." if len(names) > 1 else ".")
+        )
+    frame.columns = names
+    return Delimited(frame, separator, named, tuple(decisions))
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+
+
+def _sniff(text: str) -> tuple[str, int]:
+    sample = text[:_SAMPLE]
+    if len(sample) < len(text):
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    fits: dict[str, tuple[float, list[list[str]]]] = {}
+    blanks = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in sample.splitlines())
+    for separator in SEPARATORS:
+        try:
+            rows = _rows(blanks if separator == " " else sample, separator)[:_SAMPLE_ROWS]
+        except csv.Error:
+            continue
+        if not rows:
+            continue
+        width, count = Counter(len(row) for row in rows).most_common(1)[0]
+        if width > 1 and len(rows[0]) > 1:
+            fits[separator] = (count / len(rows), rows)
+    if not fits:
+        return ("\x1f", 1)  # a separator that does not occur: one column
+    best = max(share for share, _ in fits.values())
+    # blanks occur inside text: they separate only where nothing else does, and every line agrees
+    candidates = [s for s, (share, _) in fits.items() if share >= best - 0.02 and (s != " " or share == 1.0)]
+    candidates = [s for s in candidates if s != " "] or candidates or list(fits)
+    clean = [s for s in candidates if not any(o in cell for o in candidates if o != s for cell in fits[s][1][0])]
+    separator = (clean or candidates)[0]
+    return separator, Counter(len(row) for row in fits[separator][1]).most_common(1)[0][0]
+
+
+def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
+    data = text.encode()
+    schema = {f"column_{number}": pl.String for number in range(1, width + 1)}
+    for quote in ('"', None):
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(data),
+                separator=separator,
+                has_header=False,
+                schema=schema,
+                quote_char=quote,
+                infer_schema=False,
+            )
+        except pl.exceptions.PolarsError:
+            continue
+        return frame, quote is None
+    line, length = _first_irregular(text, separator, width)
+    if line:
+        raise DataError(
+            f"line {line:,} of {name!r} has {length} cells where most lines have {width}",
+            expected=f"{width} cells separated by {SEPARATORS.get(separator, 'nothing')}",
+            advice="put text that contains the separator in quotes, or correct the line",
+        )
+    raise DataError(
+        f"{name!r} cannot be read as a table", expected="delimited text", advice="check its quotes and separators"
+    )
+
+
+def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    line = 1
+    try:
+        for row in reader:
+            if row and len(row) != width:
+                return line, len(row)
+            line = reader.line_num + 1
+    except csv.Error:
+        return 0, 0
+    return 0, 0
+
+
+def _check_lengths(frame: pl.DataFrame, text: str, separator: str, name: str, *, plain_quotes: bool) -> None:
+    # a short row is filled with nulls by the parser; only a null in the last column can hide one
+    if plain_quotes or frame.width == 1 or not frame.to_series(frame.width - 1).null_count():
+        return
+    line, length = _first_irregular(text, separator, frame.width)
+    if line:
+        raise DataError(
+            f"line {line:,} of {name!r} has {length} cells where most lines have {frame.width}",
+            expected=f"{frame.width} cells in every line",
+            advice="correct the line, or add the separators of empty cells",
+        )
+
+
+def _is_header(first: list[str], body: pl.DataFrame, known: Collection[str]) -> bool:
+    """Return whether the first line names the columns: no numbers above numbers, no values that come again below."""
+    if known and sum(cell in known for cell in first) * 2 >= len(first):
+        return True
+    numeric = [bool(_NUMBER.match(cell)) for cell in first]
+    if body.is_empty():
+        return not any(numeric)
+    above_numbers = repeated = n_numbers = n_text = 0
+    for cell, is_number, column in zip(first, numeric, body.iter_columns(), strict=True):
+        cells = clean_text(column).drop_nulls()
+        if cells.is_empty():
+            continue
+        if cells.str.contains(_NUMBER.pattern).mean() >= 0.9:  # type: ignore[operator]
+            n_numbers += 1
+            above_numbers += is_number
+        else:
+            n_text += 1
+            repeated += bool((cells == cell).any())
+    if n_numbers:
+        return above_numbers * 2 < n_numbers
+    return repeated * 2 < n_text if n_text else not any(numeric)
+
+
+def _names(first: list[str], path: str, decisions: list[str]) -> list[str]:
+    names = [cell or f"column_{number}" for number, cell in enumerate(first, start=1)]
+    unnamed = [name for cell, name in zip(first, names, strict=True) if not cell]
+    if unnamed:
+        decisions.append(f"Columns without a name are called {', '.join(unnamed)}.")
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        raise DataError(
+            f"{path!r} has more than one column named {quoted(double[0])}",
+            expected="different column names",
+            advice="rename or remove one of them",
+        )
+    return names

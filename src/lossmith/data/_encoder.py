@@ -1,0 +1,388 @@
+"""From columns to the float32 matrix a network sees, with statistics of the training rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lossmith._errors import DataError, ModelFileError, ShapeError
+from lossmith.data import _frames, _rows
+from lossmith.data._columns import MAX_LEVELS
+from lossmith.data._spec import Column, Dataset
+
+__all__ = ["Encoder", "fit_encoder"]
+
+_FORMAT = 1
+_CHUNK = 4096  # rows of images scaled at a time
+_NUMBER_KINDS = ("numeric", "boolean", "date", "missing")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """How features become inputs; made by `fit_encoder`, stored as a configuration and a few arrays.
+
+    Inputs stand in this order: numbers (numeric columns, yes/no columns as 0 and 1, parts of dates), then an indicator
+    for each column with missing values, then one input for each level of each category. Which inputs there are follows
+    from the whole data set, so that their number is the same for every split; every number used to compute them comes
+    from the training rows. An input that did not vary in the training rows is always 0: nothing could be learned for it.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        The features in their order; the levels of a category are those that have an input of their own.
+    shape : tuple of int
+        Shape of one sample before encoding; `(n_features,)` for tables.
+    fill, mean, deviation : ndarray of shape (n_numbers,), or () for images
+        Median of the training rows (most frequent value for yes/no), and what is subtracted and divided by.
+    active : ndarray of bool, shape (n_inputs,), or () for images
+        Inputs that varied in the training rows.
+    scale : bool
+        Whether numbers are standardised.
+    source_columns : tuple of str
+        Every column of the source but the target, for files without a header.
+    target_name : str
+    """
+
+    columns: tuple[Column, ...]
+    shape: tuple[int, ...]
+    fill: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    active: np.ndarray
+    scale: bool = True
+    source_columns: tuple[str, ...] = ()
+    target_name: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each input, such as `age`, `age missing`, `job=student`; empty for images."""
+        return _input_names(self.columns)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return int(np.prod(self.shape)) if len(self.shape) > 1 else len(self.names)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one encoded sample: `(n_inputs,)`, or that of the image."""
+        return self.shape if len(self.shape) > 1 else (self.n_inputs,)
+
+    def transform(self, features: Any) -> np.ndarray:
+        """Return inputs of shape `(n_samples, n_inputs)`, or `(n_samples, *shape)` for images, as float32.
+
+        Parameters
+        ----------
+        features : polars.DataFrame, ndarray or any dataframe
+            Columns are found by name in frames (others are ignored), by position in arrays.
+
+        Raises
+        ------
+        DataError
+            A column misses, or its values do not fit its kind.
+        ShapeError
+            An array of another shape.
+        """
+        if len(self.shape) > 1:
+            return self._images(features)
+        if isinstance(features, np.ndarray):
+            if features.ndim != 2 or features.shape[1] != len(self.columns):
+                raise ShapeError(
+                    f"features of shape {features.shape}",
+                    expected=f"shape (n_samples, {len(self.columns)})",
+                    advice="give the columns of the training data",
+                )
+            if all(column.kind in ("numeric", "missing") for column in self.columns) and features.dtype.kind in "biuf":
+                return self._assemble(_finite(features.astype(np.float64)), None)
+            features = _rows.array_to_frame(features, [column.name for column in self.columns])
+        frame = _rows.conform(_frames.to_polars(features), self.columns)
+        return self._assemble(_number_matrix(frame, self.columns), frame)
+
+    def configuration(self) -> dict[str, Any]:
+        """Return everything but the arrays, ready for JSON."""
+        return {
+            "format": _FORMAT,
+            "shape": list(self.shape),
+            "scale": self.scale,
+            "target": self.target_name,
+            "source_columns": list(self.source_columns),
+            "columns": [_rows.column_to_json(column) for column in self.columns],
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the statistics of the training rows by name."""
+        return {"fill": self.fill, "mean": self.mean, "deviation": self.deviation, "active": self.active}
+
+    @classmethod
+    def restore(cls, configuration: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Encoder:
+        """Return the encoder that gave this configuration and these arrays.
+
+        Raises
+        ------
+        ModelFileError
+            They are damaged, do not belong together, or come from a later version.
+        """
+        if configuration.get("format") != _FORMAT:
+            raise ModelFileError(
+                f"an encoder of format {configuration.get('format')!r}",
+                expected=f"format {_FORMAT}",
+                advice="use the version of lossmith that wrote the file",
+            )
+        try:
+            encoder = cls(
+                columns=tuple(_rows.column_from_json(column) for column in configuration["columns"]),
+                shape=tuple(int(length) for length in configuration["shape"]),
+                scale=bool(configuration["scale"]),
+                source_columns=tuple(configuration["source_columns"]),
+                target_name=str(configuration["target"]),
+                **{name: np.asarray(arrays[name], dtype=np.float64) for name in ("fill", "mean", "deviation")},
+                active=np.asarray(arrays["active"], dtype=bool),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"an incomplete encoder ({error})", expected="a whole model file", advice="save the model again"
+            ) from error
+        n_numbers = len(_number_names(encoder.columns))
+        wanted = ((), ()) if len(encoder.shape) > 1 else ((n_numbers,), (encoder.n_inputs,))
+        shapes = {encoder.fill.shape, encoder.mean.shape, encoder.deviation.shape}
+        if shapes != {wanted[0]} or encoder.active.shape != wanted[1]:
+            raise ModelFileError(
+                f"encoder arrays of shapes {sorted(shapes)} and {encoder.active.shape}",
+                expected=f"{wanted[0]} and {wanted[1]}",
+                advice="save the model again",
+            )
+        return encoder
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Encoder):
+            return NotImplemented
+        mine, theirs = self.arrays(), other.arrays()
+        return self.configuration() == other.configuration() and all(
+            mine[name].dtype == theirs[name].dtype and np.array_equal(mine[name], theirs[name]) for name in mine
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _images(self, features: Any) -> np.ndarray:
+        values = np.asarray(features)
+        if values.shape[1:] != self.shape:
+            raise ShapeError(
+                f"features of shape {values.shape}",
+                expected=f"shape (n_samples, {', '.join(map(str, self.shape))})",
+                advice="reshape them",
+            )
+        inputs = np.empty(values.shape, dtype=np.float32)
+        for start in range(0, len(values), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            inputs[rows] = (values[rows] - self.mean) / self.deviation
+        return inputs
+
+    def _assemble(self, numbers: np.ndarray, frame: pl.DataFrame | None) -> np.ndarray:
+        n_rows, n_numbers = numbers.shape
+        inputs = np.zeros((n_rows, self.n_inputs), dtype=np.float32)
+        missing = np.isnan(numbers)
+        np.copyto(numbers, self.fill, where=missing)
+        numbers -= self.mean
+        numbers /= self.deviation
+        inputs[:, :n_numbers] = np.clip(numbers, -_LARGEST, _LARGEST)
+        position, first = n_numbers, 0
+        for column in self.columns:
+            if column.kind not in _NUMBER_KINDS:
+                continue
+            if column.n_missing:
+                inputs[:, position] = missing[:, first]
+                position += 1
+            first += len(column.parts) or 1
+        for column in self.columns:
+            if column.kind == "category" and frame is not None:
+                _one_hot(inputs, position, frame[column.name], column)
+                position += len(_category_names(column))
+        inputs *= self.active
+        return inputs
+
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def fit_encoder(dataset: Dataset, rows: np.ndarray, *, scale: bool = True) -> Encoder:
+    """Return the encoder whose statistics come from `rows` of the data set, and from no other row.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : ndarray of int, shape (n_rows,)
+        The training rows.
+    scale : bool
+        Subtract the mean of numbers and divide by their standard deviation (of the population).
+
+    Raises
+    ------
+    DataError
+        No rows.
+
+    Examples
+    --------
+    >>> from lossmith.data import load
+    >>> circles = load("circles")
+    >>> encoder = fit_encoder(circles, np.arange(600))
+    >>> encoder.names, encoder.transform(circles.features).shape
+    (('x1', 'x2'), (1000, 2))
+    """
+    if not len(rows):
+        raise DataError("an encoder of no rows", expected="the training rows", advice="pass split(...).train")
+    sources = tuple(column.name for column in dataset.columns if column.role != "target")
+    features = tuple(column for column in dataset.columns if column.role == "feature")
+    if isinstance(dataset.features, np.ndarray):
+        shape = dataset.features.shape[1:]
+        train = dataset.features[rows]
+        if len(shape) > 1:
+            return _fit_images(train, shape, scale=scale, sources=sources, target=dataset.target_name)
+        frame, numbers = None, train.astype(np.float64)
+    else:
+        shape = (len(features),)
+        frame = dataset.features[rows]
+        features = tuple(_kept_levels(column, frame) for column in features)
+        numbers = _number_matrix(frame, features)
+    n_numbers = numbers.shape[1]
+    standardised = np.array(
+        [
+            scale and column.kind != "boolean"
+            for column in features
+            for _ in column.parts or (0,)
+            if column.kind in _NUMBER_KINDS
+        ]
+    )
+    fill, mean, deviation, varies = _statistics(numbers, features, standardised)
+    n_inputs = len(_input_names(features))
+    blank = Encoder(
+        columns=features, shape=shape, fill=fill, mean=mean, deviation=deviation, active=np.ones(n_inputs, dtype=bool),
+        scale=scale, source_columns=sources, target_name=dataset.target_name,
+    )  # fmt: skip
+    encoded = blank._assemble(numbers, frame)
+    active = encoded.min(axis=0, initial=np.inf) < encoded.max(axis=0, initial=-np.inf)
+    active[:n_numbers] = varies if scale else True
+    return replace(blank, active=active)
+
+
+def _fit_images(
+    train: np.ndarray, shape: tuple[int, ...], *, scale: bool, sources: tuple[str, ...], target: str
+) -> Encoder:
+    mean = np.asarray(train.mean(dtype=np.float64) if scale else 0.0)
+    squares = sum(float(((train[i : i + _CHUNK] - mean) ** 2).sum()) for i in range(0, len(train), _CHUNK))
+    deviation = np.asarray((squares / train.size) ** 0.5 or 1.0) if scale else np.asarray(1.0)
+    return Encoder(
+        columns=(), shape=shape, fill=np.asarray(0.0), mean=mean, deviation=deviation, active=np.asarray(True),
+        scale=scale, source_columns=sources, target_name=target,
+    )  # fmt: skip
+
+
+def _finite(numbers: np.ndarray) -> np.ndarray:
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row, column = np.unravel_index(int(infinite.argmax()), numbers.shape)
+        raise DataError(
+            f"an infinite value in row {row + 1}, column {column + 1}",
+            expected="finite numbers",
+            advice="use NaN to mean missing",
+        )
+    return numbers
+
+
+def _statistics(
+    numbers: np.ndarray, columns: tuple[Column, ...], standardised: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    boolean = [
+        column.kind == "boolean" for column in columns if column.kind in _NUMBER_KINDS for _ in column.parts or (0,)
+    ]
+    n_numbers = numbers.shape[1]
+    fill, mean, deviation = np.zeros(n_numbers), np.zeros(n_numbers), np.ones(n_numbers)
+    varies = np.zeros(n_numbers, dtype=bool)
+    for number in range(n_numbers):
+        values = numbers[:, number]
+        values = values[~np.isnan(values)]
+        if not len(values):
+            continue
+        # a power of two near the largest value: dividing by it is exact, and squares cannot overflow
+        unit = np.ldexp(1.0, max(int(np.frexp(np.abs(values).max())[1]), -1000))
+        scaled = values / unit
+        fill[number] = float(values.mean() > 0.5) if boolean[number] else np.median(scaled) * unit
+        center = scaled.mean()
+        spread = np.sqrt(np.mean((scaled - center) ** 2))
+        # rounding leaves a spread of some epsilon in a column that is constant
+        varies[number] = values.min() < values.max() and spread > 8 * np.finfo(np.float64).eps * abs(center)
+        if standardised[number]:
+            mean[number] = center * unit
+            deviation[number] = spread * unit if varies[number] and spread * unit > 0 else 1.0
+    return fill, mean, deviation, varies
+
+
+def _number_names(columns: tuple[Column, ...]) -> list[str]:
+    names = []
+    for column in columns:
+        if column.kind == "date":
+            names += [f"{column.name}:{part}" for part in column.parts]
+        elif column.kind in _NUMBER_KINDS:
+            names.append(column.name)
+    return names
+
+
+def _category_names(column: Column) -> list[str]:
+    names = [f"{column.name}={level}" for level in column.levels]
+    if column.notation == _rows.GROUPED:
+        names.append(f"{column.name}: other")
+    if column.n_missing:
+        names.append(f"{column.name} missing")
+    return names
+
+
+def _input_names(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    missing = [f"{column.name} missing" for column in columns if column.n_missing and column.kind in _NUMBER_KINDS]
+    levels = [name for column in columns if column.kind == "category" for name in _category_names(column)]
+    return (*_number_names(columns), *missing, *levels)
+
+
+def _kept_levels(column: Column, train: pl.DataFrame) -> Column:
+    """Return a category with the levels that get an input of their own: the most frequent ones of the training rows."""
+    if column.kind != "category" or len(column.levels) <= MAX_LEVELS:
+        return column
+    counts = dict(train[column.name].drop_nulls().rename("level").value_counts(name="rows").iter_rows())
+    ordered = sorted(column.levels, key=lambda level: (-counts.get(level, 0), level))
+    return replace(column, levels=tuple(sorted(ordered[:MAX_LEVELS])), notation=_rows.GROUPED)
+
+
+def _number_matrix(frame: pl.DataFrame, columns: tuple[Column, ...]) -> np.ndarray:
+    """Return numbers, yes/no as 0 and 1, and parts of dates as float64; NaN where missing."""
+    parts: list[pl.Series] = []
+    for column in columns:
+        series = frame[column.name]
+        if column.kind == "date":
+            parts += [_date_part(series, part) for part in column.parts]
+        elif column.kind in _NUMBER_KINDS:
+            parts.append(series.cast(pl.Float64))
+    numbers = np.empty((frame.height, len(parts)), dtype=np.float64)
+    for position, series in enumerate(parts):
+        numbers[:, position] = series.to_numpy()
+    return numbers
+
+
+def _date_part(dates: pl.Series, part: str) -> pl.Series:
+    if part == "ordinal":
+        return dates.cast(pl.Int64).cast(pl.Float64) / 86_400e6
+    extract = {"year": "year", "month": "month", "day": "day", "day_of_week": "weekday", "hour": "hour"}[part]
+    return getattr(dates.dt, extract)().cast(pl.Float64)
+
+
+def _one_hot(inputs: np.ndarray, position: int, series: pl.Series, column: Column) -> None:
+    n_levels = len(column.levels)
+    other = n_levels if column.notation == _rows.GROUPED else -1
+    codes = series.replace_strict(
+        list(column.levels), list(range(n_levels)), default=other, return_dtype=pl.Int64
+    ).to_numpy(writable=True)
+    missing = series.is_null().to_numpy()
+    codes[missing] = n_levels + (other >= 0) if column.n_missing else -1
+    rows = np.flatnonzero(codes >= 0)
+    inputs[rows, position + codes[rows]] = 1
