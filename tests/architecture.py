@@ -90,9 +90,9 @@ def imported(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
                 yield node.lineno, base
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             name = node.args[0].value
-            if _dotted(node.func).split(".")[-1] in {"import_module", "__import__"} and isinstance(name, str):
-                if name.startswith("lossmith"):
-                    yield node.lineno, name
+            importing = _dotted(node.func).split(".")[-1] in {"import_module", "__import__"}
+            if importing and isinstance(name, str) and name.startswith("lossmith"):
+                yield node.lineno, name
 
 
 def _dotted(node: ast.AST) -> str:

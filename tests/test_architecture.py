@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import architecture
 import pytest
 
+import architecture
 import lossmith
 
 ROOT = Path(__file__).resolve().parents[1]

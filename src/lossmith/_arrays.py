@@ -78,7 +78,7 @@ def tolerance(xp: Namespace, dtype: Any) -> float:
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
     """Return `x log y` with `0 log y = 0` for every y, and a zero gradient there."""
     zero = x == 0
-    return xp.where(zero, xp.zeros_like(x * y), x * xp.log(xp.where(zero, xp.ones_like(y), y)))
+    return xp.where(zero, xp.zeros_like(x), x * xp.log(xp.where(zero, xp.ones_like(y), y)))
 
 
 def entropy_term(xp: Namespace, x: Array) -> Array:

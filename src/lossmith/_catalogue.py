@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
 
@@ -61,15 +61,17 @@ class Catalogue(Mapping[str, T], Generic[T]):
         self._records: dict[str, T] = {}
         self._names: dict[str, str] = {}
         for record in records:
-            self._records[record.name] = record
             for name in (record.name, *record.aliases):
-                owner = self._names.setdefault(_key(name), record.name)
-                if owner != record.name:
+                owner = self._names.get(_key(name))
+                # an alias may repeat its own record's name; a second record never
+                if owner is not None and (owner != record.name or record.name in self._records):
                     raise InvalidInputError(
                         f"{kind} name {name!r} claimed by both {owner!r} and {record.name!r}",
                         expected="one record for each name",
                         advice="rename one of them or drop the alias",
                     )
+                self._names[_key(name)] = record.name
+            self._records[record.name] = record
 
     def __getitem__(self, name: str) -> T:
         try:
@@ -78,6 +80,10 @@ class Catalogue(Mapping[str, T], Generic[T]):
             raise UnknownNameError(
                 f"unknown {self.kind} {name!r}", advice=did_you_mean(_key(name), self._records)
             ) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the record, or `default` where there is none."""
+        return self[name] if name in self else default
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _key(name) in self._names

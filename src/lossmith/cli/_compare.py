@@ -1,0 +1,194 @@
+"""`lossmith compare`: the main job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lossmith._errors import InvalidInputError
+from lossmith.cli import _options as options
+from lossmith.cli import _results as results
+
+__all__ = ["add"]
+
+_FACTORS = "What is compared"
+_PROTOCOL = "How it is compared"
+_EXAMPLES = (
+    "Examples: `lossmith compare circles` · `lossmith compare people.csv --target y --seeds auto` · "
+    "`lossmith compare data.parquet --target price --losses mse,mae,huber:delta=2 --out results`"
+)
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command to the program."""
+
+    @app.command(epilog=_EXAMPLES)
+    def compare(
+        source: Annotated[
+            str, typer.Argument(metavar="SOURCE", help="A built-in data set, or a CSV, TSV or Parquet file.")
+        ],
+        target: Annotated[
+            str | None, typer.Option("--target", metavar="COL", help="Column to predict (files).")
+        ] = None,
+        losses: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--losses", "--loss", metavar="A,B|all", help="Losses; all that fit the task.", rich_help_panel=_FACTORS
+            ),
+        ] = None,
+        models: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--models",
+                "--model",
+                metavar="NAME:k=v",
+                help="Model, such as `mlp:hidden=50`.",
+                rich_help_panel=_FACTORS,
+            ),
+        ] = None,
+        optimizers: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--optimizers",
+                "--optimizer",
+                metavar="NAME:k=v",
+                help="Optimiser, by its Keras name.",
+                rich_help_panel=_FACTORS,
+            ),
+        ] = None,
+        learning_rates: Annotated[
+            str,
+            typer.Option(
+                "--learning-rates",
+                "--learning-rate",
+                metavar="X,Y",
+                help="These; or `tuned` for each loss on validation data; or `configured`.",
+                rich_help_panel=_FACTORS,
+            ),
+        ] = "tuned",
+        noise: Annotated[
+            str,
+            typer.Option(
+                "--noise", metavar="R", help="Share of training labels replaced at random.", rich_help_panel=_FACTORS
+            ),
+        ] = "0",
+        seeds: Annotated[
+            str,
+            typer.Option(
+                "--seeds",
+                metavar="N|auto",
+                help="Trials of each loss; auto adds seeds until decided.",
+                rich_help_panel=_PROTOCOL,
+            ),
+        ] = "10",
+        epochs: Annotated[
+            int | None,
+            typer.Option(
+                "--epochs", metavar="N", min=1, help="Passes over the training rows.", rich_help_panel=_PROTOCOL
+            ),
+        ] = None,
+        batch_size: Annotated[
+            int | None,
+            typer.Option("--batch-size", metavar="N", min=1, help="Rows in a step.", rich_help_panel=_PROTOCOL),
+        ] = None,
+        metric: Annotated[
+            str | None,
+            typer.Option(
+                "--metric", metavar="NAME", help="Metric that judges; chosen by the task.", rich_help_panel=_PROTOCOL
+            ),
+        ] = None,
+        margin: Annotated[
+            float | None,
+            typer.Option(
+                "--margin",
+                metavar="X",
+                help="Differences below it are none, in units of the metric.",
+                rich_help_panel=_PROTOCOL,
+            ),
+        ] = None,
+        protocol: Annotated[
+            str,
+            typer.Option(
+                "--protocol", metavar="fair|published", help="published: as the sources did.", rich_help_panel=_PROTOCOL
+            ),
+        ] = "fair",
+        time_limit: Annotated[
+            str | None,
+            typer.Option(
+                "--time-limit", metavar="TIME", help="Stop after, for example, 90s or 5m.", rich_help_panel=_PROTOCOL
+            ),
+        ] = None,
+        task: Annotated[
+            str | None, typer.Option("--task", metavar="TASK", help="regression, binary or multiclass.")
+        ] = None,
+        group: Annotated[
+            str | None, typer.Option("--group", metavar="COL", help="Rows of one group stay on one side of the split.")
+        ] = None,
+        order: Annotated[
+            str | None, typer.Option("--order", metavar="COL", help="Time: the last rows are the test rows.")
+        ] = None,
+        seed: options.Seed = 0,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Print the plan and its estimated time; train nothing.")
+        ] = False,
+        strict: Annotated[
+            bool, typer.Option("--strict", help="Exit with 3 if a loss is undecided, 1 if a check found an error.")
+        ] = False,
+        store: options.StoreFile = None,
+        out: options.Out = None,
+        report: options.Report = None,
+        format: Annotated[  # noqa: A002
+            str,
+            typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output"),
+        ] = "text",
+        json: options.Json = False,
+        quiet: options.Quiet = False,
+    ) -> int:
+        """Train one model under every loss that fits, and say which loss to use.
+
+        Each loss gets its own learning rate, chosen on validation data; losses are judged on test data, paired by seed, by metrics
+        that are not losses. A verdict is better, worse, equivalent or undecided, with the seeds it would still take.
+        """
+        from lossmith.compare import compare as run
+
+        shape = "json" if json else results.check_format(format)
+        keep = options.store_file(store, out)
+        names = options.split_names(losses or ["all"])
+        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+            result = run(
+                source,
+                target=target,
+                losses="all" if names == ("all",) else names,
+                model=_only(options.split_names(models or ["mlp"]), "--models"),
+                optimizer=_only(options.split_names(optimizers), "--optimizers") if optimizers else None,
+                learning_rates=_rates(learning_rates),
+                noise=_only(options.number_list(noise, option="--noise"), "--noise"),
+                seeds=options.seed_count(seeds),
+                epochs=epochs,
+                batch_size=batch_size,
+                metric=metric,
+                margin=margin,
+                protocol=protocol,
+                time_limit=options.seconds(time_limit, option="--time-limit"),
+                store=keep,
+                seed=seed,
+                task=task,
+                group=group,
+                order=order,
+                progress=progress,
+                dry_run=dry_run,
+            )
+        return results.finish(result, store=keep, out=out, report=report, shape=shape, strict=strict)
+
+
+def _only(values: tuple[Any, ...], option: str) -> Any:
+    if len(values) != 1:
+        raise InvalidInputError(
+            f"{option} with {len(values)} values", expected="one value", advice="run one comparison for each"
+        )
+    return values[0]
+
+
+def _rates(text: str) -> str | tuple[float, ...]:
+    return text if text in ("tuned", "configured") else options.number_list(text, option="--learning-rates")
