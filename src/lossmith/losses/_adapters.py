@@ -81,7 +81,7 @@ def _keras_class() -> Any:
     ops, base = keras.ops, keras.losses.Loss
 
     @keras.saving.register_keras_serializable(package="lossmith", name="KerasLoss")
-    class KerasLoss(base):
+    class KerasLoss(base):  # type: ignore[misc, valid-type]
         """A lossmith loss on raw outputs."""
 
         def __init__(
@@ -166,7 +166,7 @@ def _torch_class() -> Any:
     torch = _load("torch")
     base = torch.nn.Module
 
-    class TorchLoss(base):
+    class TorchLoss(base):  # type: ignore[misc, valid-type]
         """A lossmith loss on raw outputs."""
 
         def __init__(self, loss: Loss, reduction: str) -> None:

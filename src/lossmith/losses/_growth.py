@@ -17,5 +17,8 @@ def exponential(xp: Namespace, x: Array) -> Array:
     A prediction of `e^40` times the mean of the target is never right, yet raw outputs pass through such values when
     training diverges. Infinity there would turn the gradients of every other loss in the same program into NaN.
     """
-    capped = xp.where(x > TANGENT_FROM, xp.full_like(x, TANGENT_FROM), x)
-    return xp.exp(capped) + math.exp(TANGENT_FROM) * (x - capped)
+    above = x > TANGENT_FROM
+    top = xp.full_like(x, TANGENT_FROM)
+    # the excess is 0 with gradient 0 below 40: `x - capped` would cancel in the gradient, 2e17 against 2e17
+    excess = xp.where(above, x - top, xp.zeros_like(x))
+    return xp.exp(xp.where(above, top, x)) + math.exp(TANGENT_FROM) * excess

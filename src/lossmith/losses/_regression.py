@@ -159,7 +159,7 @@ RECORDS = (
         head=LINEAR,
         encoding="standardized",
         interval=REAL,
-        elicits="quantile",
+        elicits="median",
         parameters=(
             Parameter(
                 "quantile",

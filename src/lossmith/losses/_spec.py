@@ -112,7 +112,7 @@ class Loss:
         """Every parameter with the value in force."""
         return {parameter.name: self.values.get(parameter.name, parameter.default) for parameter in self.parameters}
 
-    def configured(self, **values: float) -> Loss:
+    def configured(self, **values: Any) -> Loss:
         """Return this loss with other values of its parameters.
 
         Raises

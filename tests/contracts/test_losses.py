@@ -1,0 +1,32 @@
+"""The contract of losses over the whole catalogue, at the defaults and away from them."""
+
+from __future__ import annotations
+
+import pytest
+from loss_contract import CHECKS, FLAG_CHECKS
+from loss_draws import every_configuration
+
+from lossmith.losses import LOSSES, PUBLISHED
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+def test_every_loss(loss, check) -> None:
+    check(loss)
+
+
+@pytest.mark.parametrize("check", FLAG_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+def test_flags(loss, check) -> None:
+    check(loss)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("loss", PUBLISHED.values(), ids=str)
+def test_published_losses(loss, check) -> None:
+    check(loss)
+
+
+def test_no_name_is_in_both_catalogues() -> None:
+    assert not set(LOSSES) & set(PUBLISHED)
+    assert all(name.startswith("keras_") for name in PUBLISHED)

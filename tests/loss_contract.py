@@ -1,0 +1,282 @@
+"""What every record of a loss promises, as plain functions: each raises AssertionError where the promise is broken.
+
+Cases are drawn from the record's own metadata, so a new record is covered the moment it is registered, and the
+mutants of `tests/mutants` can be shown to be rejected.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import array_api_strict
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from latex2mathml.converter import convert
+from loss_draws import N_CLASSES, draw_raw, draw_target, gradients, other_value, raw_shape, units, values
+
+from lossmith import losses
+from lossmith._errors import DomainError, ShapeError
+from lossmith.losses import Loss
+
+FLAGS = ("convex", "smooth", "bounded", "robust", "strictly_proper", "symmetric_noise")
+
+
+def check_shapes(loss: Loss) -> None:
+    """Values have one entry for each sample, and nothing is broadcast."""
+    raw, target = draw_raw(loss, 6, 0), draw_target(loss, 6, 1)
+    assert values(loss, raw, target).shape == (6,)
+    assert loss(raw, target).shape == (6,)
+    wrong = [(raw, target[:, None]), (raw[:, None], target), (raw, target[:5]), (raw[:1], target), (raw, target[:1])]
+    if loss.head.units != 1:
+        wrong += [(raw[:, :-1], target), (raw[:, :1], target), (raw[:, 0], target)]
+    if loss.encoding == "distribution":
+        wrong += [(raw, target[:, :1]), (raw, target[0]), (raw, np.zeros((6, 1), dtype=np.int64))]
+    for bad_raw, bad_target in wrong:
+        with pytest.raises(ShapeError):
+            loss(bad_raw, bad_target)
+    one = loss(raw[:1], target[:1])
+    np.testing.assert_allclose(one, loss(raw, target)[:1], rtol=1e-12, err_msg="one row alone is another value")
+
+
+def check_rows_are_independent(loss: Loss) -> None:
+    """The value of a sample does not depend on its neighbours."""
+    raw, target = draw_raw(loss, 6, 2), draw_target(loss, 6, 3)
+    order = np.array([3, 0, 5, 1, 4, 2])
+    np.testing.assert_allclose(values(loss, raw[order], target[order]), values(loss, raw, target)[order], rtol=1e-12)
+
+
+def check_domain(loss: Loss) -> None:
+    """Targets outside the interval raise; its closed edges are legal and finite, its open edges are not."""
+    raw, target = draw_raw(loss, 4, 4), draw_target(loss, 4, 5)
+    assert not np.any(loss.outside(target))
+    low, high = loss.interval.low, loss.interval.high
+    outside = [np.nan, np.inf, -np.inf]
+    outside += [low - 0.1] if np.isfinite(low) else []
+    outside += [high + 0.1] if np.isfinite(high) else []
+    outside += [low] if np.isfinite(low) and not loss.interval.closed_low else []
+    outside += [high] if np.isfinite(high) and not loss.interval.closed_high else []
+    outside += [0.0] if loss.encoding == "minus_one_one" else []
+    for value in outside:
+        bad = target.copy()
+        bad[(1,) + (0,) * (bad.ndim - 1)] = value
+        assert np.array_equal(loss.outside(bad), [False, True, False, False]), value
+        with pytest.raises(DomainError, match="outside the domain"):
+            loss(raw, bad)
+    if loss.encoding == "distribution":
+        with pytest.raises(DomainError):
+            loss(raw, 0.9 * target)
+        ids = np.array([0, N_CLASSES, 1, 2])
+        for bad in (ids, ids - 1 - N_CLASSES):
+            with pytest.raises(DomainError):
+                loss(raw, bad)
+        edge = np.eye(N_CLASSES)
+        if loss.full_support:
+            assert np.all(loss.outside(edge))
+        else:
+            assert np.all(np.isfinite(loss(raw, edge)))
+            np.testing.assert_array_equal(loss(raw, np.arange(4)), loss(raw, edge))
+    else:
+        for edge, closed in ((low, loss.interval.closed_low), (high, loss.interval.closed_high)):
+            if np.isfinite(edge) and closed:
+                assert np.all(np.isfinite(loss(raw, np.full(4, edge))))
+
+
+def check_gradient(loss: Loss) -> None:
+    """The derivative equals a central finite difference."""
+    raw, target = draw_raw(loss, 40, 6), draw_target(loss, 40, 7)
+    derivative = gradients(loss, raw, target)
+    step = 1e-6
+    for unit in range(1 if raw.ndim == 1 else raw.shape[1]):
+        shift = np.zeros_like(raw)
+        shift[(..., unit) if raw.ndim > 1 else ...] = step
+        difference = (values(loss, raw + shift, target) - values(loss, raw - shift, target)) / (2 * step)
+        own = derivative if raw.ndim == 1 else derivative[:, unit]
+        np.testing.assert_allclose(own, difference, rtol=2e-5, atol=2e-7)
+
+
+def check_finite(loss: Loss) -> None:
+    """Value and gradient are finite at extreme scores, ties, underflow and the edges of the domain, in both precisions."""
+    hard = draw_target(loss, 8, 8, hard=True)
+    soft = draw_target(loss, 8, 9)
+    signs = np.where(np.random.default_rng(10).random(raw_shape(loss, 8)) < 0.5, -1.0, 1.0)
+    for dtype in (np.float32, np.float64):
+        for target in (hard, soft):
+            for size in (0.0, 1e-30, 1e-6, 30.0, 100.0, 800.0, 1e4):
+                for raw in (size * signs, np.full_like(signs, size), np.full_like(signs, -size)):
+                    where = f"{loss} at {size} in {np.dtype(dtype)}"
+                    value = values(loss, raw.astype(dtype), target.astype(dtype))
+                    assert value.dtype == dtype, where
+                    assert np.all(np.isfinite(value)), where
+                    assert np.all(np.isfinite(gradients(loss, raw, target, dtype))), f"gradient of {where}"
+
+
+def check_precision(loss: Loss) -> None:
+    """float32 is close to float64."""
+    raw = draw_raw(loss, 60, 11).astype(np.float32)
+    target = draw_target(loss, 60, 12).astype(np.float32)
+    single, double = values(loss, raw, target), values(loss, raw.astype(float), target.astype(float))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, rtol=2e-5, atol=5e-6)
+    np.testing.assert_allclose(
+        gradients(loss, raw, target, np.float32), gradients(loss, raw, target), rtol=2e-4, atol=2e-5
+    )
+
+
+def check_namespaces(loss: Loss) -> None:
+    """NumPy, the strict reference of the array API and JAX give one value."""
+    raw, target = draw_raw(loss, 8, 13), draw_target(loss, 8, 14)
+    expected = values(loss, raw, target)
+    strict = loss(array_api_strict.asarray(raw), array_api_strict.asarray(target))
+    np.testing.assert_allclose(np.asarray(strict), expected, rtol=1e-10, atol=1e-12)
+    jax_value = loss(jnp.asarray(raw, dtype=jnp.float32), jnp.asarray(target, dtype=jnp.float32))
+    np.testing.assert_allclose(np.asarray(jax_value), expected, rtol=5e-5, atol=1e-5)
+
+
+def check_parameters(loss: Loss) -> None:
+    """Every parameter moves the value, and is refused outside its interval."""
+    raw, target = draw_raw(loss, 200, 15), draw_target(loss, 200, 16)
+    for parameter in loss.parameters:
+        assert parameter.default in parameter.interval
+        assert parameter.meaning
+        moved = loss.configured(**{parameter.name: other_value(parameter, loss.configuration[parameter.name])})
+        gap = np.max(np.abs(values(moved, raw, target) - values(loss, raw, target)))
+        assert gap > 1e-9, f"{parameter.name} of {loss} moves nothing"
+        for bad in (parameter.interval.low - 1, parameter.interval.high + 1, np.nan):
+            with pytest.raises(DomainError):
+                loss.configured(**{parameter.name: bad})
+        assert loss.configured(**loss.configuration) == loss
+
+
+def check_round_trip(loss: Loss) -> None:
+    """Text, JSON and aliases read back as the same record."""
+    assert losses.get(str(loss)) == loss
+    assert losses.get(loss.to_json()) == loss
+    for alias in (loss.name, *loss.aliases):
+        assert losses.get(alias).name == loss.name
+        assert losses.get(alias.upper()).name == loss.name
+
+
+def check_documented(loss: Loss) -> None:
+    """Every text is there, the formulas render, the reference has a year, dependent fields agree with the record."""
+    for text in (loss.when, loss.when_not, loss.reference, loss.formula, loss.gradient, loss.head.explanation):
+        assert text.strip() == text and len(text) > 2
+    for text in (loss.when, loss.when_not):
+        assert text.endswith("."), text
+    for formula in (loss.formula, loss.gradient):
+        markup = convert(formula)
+        assert markup.startswith("<math") and "merror" not in markup
+        assert "\\" not in re.sub(r"&#x0005C;", "", markup), markup
+    assert re.search(r"\b(1[789]\d\d|20\d\d)\b", loss.reference) or loss.reference.startswith("Keras 3")
+    assert set(loss.twins) <= {"keras", "optax", "torch", "sklearn", "xgboost", "lightgbm"}
+    assert set(loss.code) <= {"keras", "keras_class_ids", "optax", "torch", "sklearn"}
+    if loss.depends:
+        fields = loss.depends(**loss.configuration)
+        assert set(fields) <= {*FLAGS, "elicits", "full_support", "interval"}
+        assert replace(loss, **fields) == loss, f"depends() contradicts the record of {loss}"
+
+
+def check_flag_convex(loss: Loss) -> None:
+    """Convex: never above the chord at the midpoint. Otherwise: a witness is found."""
+    n, worst = 4000, -np.inf
+    for scale in (0.3, 1.5, 6.0):
+        first, second = draw_raw(loss, n, 17, scale=scale), draw_raw(loss, n, 18, scale=scale)
+        target = draw_target(loss, n, 19)
+        chord = 0.5 * (values(loss, first, target) + values(loss, second, target))
+        excess = (values(loss, 0.5 * (first + second), target) - chord) / (1 + np.abs(chord))
+        worst = max(worst, float(np.max(excess)))
+    assert (worst < 1e-9) == loss.convex, f"{loss}: convex={loss.convex}, midpoint above the chord by {worst:.2g}"
+
+
+def check_flag_smooth(loss: Loss) -> None:
+    """Smooth: jumps of the derivative along a line shrink with the step. Otherwise: a jump that stays is found."""
+    stays = 0.0
+    for seed in range(6):
+        target = draw_target(loss, 1, 20 + seed, hard=seed % 2 == 0)
+        direction = draw_raw(loss, 1, 40 + seed, scale=1.0)
+        direction = direction / np.linalg.norm(direction)
+        start = draw_raw(loss, 1, 60 + seed, scale=0.3) - 4 * direction
+        jumps = []
+        for points in (1001, 8001):
+            steps = np.linspace(0, 8, points).reshape((points,) + (1,) * (start.ndim - 1))
+            line = start + steps * direction
+            slope = gradients(loss, line, np.repeat(target, points, axis=0))
+            slope = slope if slope.ndim == 1 else slope @ direction[0]
+            jumps.append(float(np.max(np.abs(np.diff(slope)))))
+        stays = max(stays, jumps[1] / max(jumps[0], 1e-9))
+    # a Lipschitz derivative gives 1/8, a jump gives 1
+    assert (stays < 0.5) == loss.smooth, (
+        f"{loss}: smooth={loss.smooth}, the largest jump shrinks to {stays:.2f} of itself"
+    )
+
+
+def _extreme(loss: Loss, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    n = 400
+    raw = np.concatenate([draw_raw(loss, n, 21, scale=scale), draw_raw(loss, n, 22, scale=3.0)])
+    target = np.concatenate([draw_target(loss, n, 23, scale=scale), draw_target(loss, n, 24, scale=scale)])
+    return raw, target
+
+
+def check_flag_bounded(loss: Loss) -> None:
+    """Bounded: the largest value stops growing with raw outputs and targets. Otherwise it goes on growing."""
+    near, far = (float(np.max(values(loss, *_extreme(loss, scale)))) for scale in (1e2, 1e4))
+    assert (far - near < 1e-2 * (1 + abs(near))) == loss.bounded, (
+        f"{loss}: bounded={loss.bounded}, {near:.6g} -> {far:.6g}"
+    )
+
+
+def check_flag_robust(loss: Loss) -> None:
+    """Robust: gradients stay below a bound at raw outputs and targets of any size."""
+    largest = float(np.max(np.abs(gradients(loss, *_extreme(loss, 1e4)))))
+    assert (largest < 50) == loss.robust, f"{loss}: robust={loss.robust}, largest gradient {largest:.3g}"
+
+
+def check_flag_symmetric_noise(loss: Loss) -> None:
+    """Symmetric under noise: the sum over all classes does not depend on the raw output."""
+    raw = draw_raw(loss, 50, 25)
+    if loss.task == "multiclass" and not loss.full_support:
+        classes = list(np.eye(N_CLASSES))
+    elif loss.encoding in ("zero_one", "minus_one_one"):
+        classes = [0.0 if loss.encoding == "zero_one" else -1.0, 1.0]
+    else:
+        assert not loss.symmetric_noise
+        return
+    shape = (50, N_CLASSES) if loss.task == "multiclass" else (50,)
+    total = sum(values(loss, raw, np.broadcast_to(target, shape)) for target in classes)
+    assert (np.ptp(total) < 1e-9) == loss.symmetric_noise, (
+        f"{loss}: symmetric_noise={loss.symmetric_noise}, {np.ptp(total):.3g}"
+    )
+
+
+def check_same_gradient(loss: Loss) -> None:
+    """Losses that share a gradient label share every gradient; others do not."""
+    if not loss.same_gradient_as:
+        assert loss.gradient_label == str(loss)
+        return
+    other = losses.get(loss.gradient_label)
+    raw, target = draw_raw(loss, 40, 26), draw_target(loss, 40, 27)
+    np.testing.assert_allclose(gradients(loss, raw, target), gradients(other, raw, target), rtol=1e-9, atol=1e-12)
+    assert units(other) == units(loss)
+
+
+CHECKS = (
+    check_shapes,
+    check_rows_are_independent,
+    check_domain,
+    check_gradient,
+    check_finite,
+    check_precision,
+    check_namespaces,
+    check_parameters,
+    check_round_trip,
+    check_documented,
+    check_same_gradient,
+)
+FLAG_CHECKS = (
+    check_flag_convex,
+    check_flag_smooth,
+    check_flag_bounded,
+    check_flag_robust,
+    check_flag_symmetric_noise,
+)
