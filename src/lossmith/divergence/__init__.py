@@ -1,0 +1,106 @@
+"""Divergences between two distributions, however they are given.
+
+The named functions (`kl_divergence(p, q)`, ...) take vectors and batches of any array library and are plain and fast;
+`DIVERGENCES` is the catalogue with the axioms of each; `get` also reads parameters, as in `renyi:alpha=2`.
+"""
+
+from __future__ import annotations
+
+from lossmith._errors import InvalidInputError
+from lossmith.divergence._bregman import (
+    bregman_divergence,
+    generalized_kl_divergence,
+    itakura_saito_divergence,
+    squared_euclidean_distance,
+)
+from lossmith.divergence._generators import (
+    Generator,
+    bhattacharyya_distance,
+    f_divergence,
+    hellinger_distance,
+    le_cam_divergence,
+    neyman_chi_squared,
+    pearson_chi_squared,
+    total_variation_distance,
+)
+from lossmith.divergence._information import (
+    cross_entropy,
+    entropy,
+    jeffreys_divergence,
+    jensen_shannon_distance,
+    jensen_shannon_divergence,
+    kl_divergence,
+    reverse_kl_divergence,
+    skew_divergence,
+)
+from lossmith.divergence._joint import mutual_information, total_correlation
+from lossmith.divergence._ordered import energy_distance, wasserstein_distance
+from lossmith.divergence._orders import alpha_divergence, renyi_divergence, tsallis_divergence
+from lossmith.divergence._records import DIVERGENCES
+from lossmith.divergence._smoothing import SMOOTHINGS, probabilities
+from lossmith.divergence._spec import Divergence
+
+__all__ = [
+    "DIVERGENCES",
+    "SMOOTHINGS",
+    "Divergence",
+    "Generator",
+    "alpha_divergence",
+    "bhattacharyya_distance",
+    "bregman_divergence",
+    "cross_entropy",
+    "energy_distance",
+    "entropy",
+    "f_divergence",
+    "generalized_kl_divergence",
+    "get",
+    "hellinger_distance",
+    "itakura_saito_divergence",
+    "jeffreys_divergence",
+    "jensen_shannon_distance",
+    "jensen_shannon_divergence",
+    "kl_divergence",
+    "le_cam_divergence",
+    "mutual_information",
+    "neyman_chi_squared",
+    "pearson_chi_squared",
+    "probabilities",
+    "renyi_divergence",
+    "reverse_kl_divergence",
+    "skew_divergence",
+    "squared_euclidean_distance",
+    "total_correlation",
+    "total_variation_distance",
+    "tsallis_divergence",
+    "wasserstein_distance",
+]
+
+
+def get(name: str) -> Divergence:
+    """Return the divergence of that name, with parameters after a colon if any.
+
+    Raises
+    ------
+    UnknownNameError
+        No such divergence or parameter.
+    DomainError
+        A parameter outside its interval.
+
+    Examples
+    --------
+    >>> get("kl").name
+    'kl_divergence'
+    >>> get("renyi:alpha=2").configuration
+    {'alpha': 2.0}
+    """
+    base, _, assignments = name.partition(":")
+    values = {}
+    for assignment in filter(None, assignments.split(",")):
+        parameter, _, value = assignment.partition("=")
+        try:
+            values[parameter.strip()] = float(value)
+        except ValueError:
+            raise InvalidInputError(
+                f"{assignment!r} in {name!r}", expected="parameter=number", advice="for example renyi:alpha=2"
+            ) from None
+    return DIVERGENCES[base].configured(**values)
