@@ -1,0 +1,78 @@
+# Works with git, make and Python 3.11 or later. `make demo` first; `make PYTHON=python3.12 demo` for another Python.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# uv installs in a third of pip's time; where it cannot, pip does
+INSTALL = install() { $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt "$$@" 2>/dev/null || \
+	{ $(PIP) install --quiet --upgrade "pip>=25.1" && $(PIP) install --quiet --no-compile --constraint constraints.txt "$$@"; }; }; install
+SOURCES := src tests docs benchmarks
+
+.PHONY: demo test check fix bench docs clean help
+
+help:
+	@echo "make demo    compare the losses on circles and write a report"
+	@echo "make test    run the tests (ARGS='-m slow' for the long ones)"
+	@echo "make check   format, lint, types, architecture"
+	@echo "make fix     repair format and lint where a machine can"
+	@echo "make bench   measure against Keras and PyTorch"
+	@echo "make docs    write the generated pages and check every link"
+	@echo "make clean   remove everything that was made"
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "lossmith needs Python 3.11 or later; name one: make PYTHON=python3.12 demo" >&2; exit 1; }
+	@echo "installing into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt uv || echo "no uv here, pip will do"
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	@$(INSTALL) --editable . --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	@$(INSTALL) --group check
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test
+	@$(INSTALL) --group browser
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.test
+	@$(PIP) install --quiet --constraint constraints.txt torch
+	@touch $@
+
+demo: $(VENV)/.runtime
+	@$(BIN)/lossmith compare circles --out demo $(ARGS)
+	@echo
+	@echo "The report is demo/circles.html: open it in a browser."
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/python tests/architecture.py
+
+fix: $(VENV)/.check
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.peers
+	@$(BIN)/python benchmarks/sweep.py $(ARGS)
+
+docs: $(VENV)/.test
+	@$(BIN)/python docs/build.py
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo
+	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
