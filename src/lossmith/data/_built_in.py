@@ -11,6 +11,7 @@ import polars as pl
 
 from lossmith._catalogue import Catalogue
 from lossmith._errors import InvalidInputError, did_you_mean
+from lossmith.data._assemble import Choices, from_pair
 from lossmith.data._spec import Dataset, Task
 
 __all__ = ["BUILT_IN", "BuiltIn", "is_built_in", "load_built_in", "worms_counts"]
@@ -103,9 +104,7 @@ def _prepared(
     task: Task,
     classes: tuple[str, ...] = (),
 ) -> Dataset:
-    from lossmith.data._load import load
-
-    dataset = load((features, target), target=target_name, task=task)
+    dataset = from_pair((features, target), Choices(target=target_name, task=task))
     if classes:
         names = tuple(classes[int(name)] for name in dataset.class_names)
         columns = tuple(replace(c, levels=names) if c.role == "target" else c for c in dataset.columns)

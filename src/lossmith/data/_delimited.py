@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from lossmith._errors import DataError
@@ -53,13 +54,12 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
         text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.splitlines())
     frame, plain_quotes = _parse(text, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
-    blank = pl.all_horizontal(pl.all().is_null() | (pl.all().str.strip_chars() == ""))
-    empty = frame.select(blank.alias("empty")).to_series()
-    if empty.any():
-        n_inside = int(empty[: int(frame.height - empty.reverse().arg_min())].sum()) if not empty.all() else 0
-        frame = frame.filter(~empty)
+    blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
+    if blank.any():
+        n_inside = int(blank[: 1 + int(np.flatnonzero(~blank)[-1])].sum())
+        frame = frame.filter(~blank)
         if n_inside:
-            decisions.append(f"{n_inside:,} empty lines are left out.")
+            decisions.append(f"{n_inside:,} empty line{'s are' if n_inside > 1 else ' is'} left out.")
     first = [(cell or "").strip() for cell in frame.row(0)]
     named = _is_header(first, frame.slice(1, _SAMPLE_ROWS), known)
     if named:

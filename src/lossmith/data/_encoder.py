@@ -10,15 +10,13 @@ import numpy as np
 import polars as pl
 
 from lossmith._errors import DataError, ModelFileError, ShapeError
-from lossmith.data import _frames, _rows
-from lossmith.data._columns import MAX_LEVELS
+from lossmith.data import _frames, _inputs, _rows
 from lossmith.data._spec import Column, Dataset
 
 __all__ = ["Encoder", "fit_encoder"]
 
 _FORMAT = 1
 _CHUNK = 4096  # rows of images scaled at a time
-_NUMBER_KINDS = ("numeric", "boolean", "date", "missing")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +58,7 @@ class Encoder:
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each input, such as `age`, `age missing`, `job=student`; empty for images."""
-        return _input_names(self.columns)
+        return _inputs.input_names(self.columns)
 
     @property
     def n_inputs(self) -> int:
@@ -96,11 +94,11 @@ class Encoder:
                     expected=f"shape (n_samples, {len(self.columns)})",
                     advice="give the columns of the training data",
                 )
-            if all(column.kind in ("numeric", "missing") for column in self.columns) and features.dtype.kind in "biuf":
+            if all(column.kind in ("numeric",) for column in self.columns) and features.dtype.kind in "biuf":
                 return self._assemble(_finite(features.astype(np.float64)), None)
-            features = _rows.array_to_frame(features, [column.name for column in self.columns])
+            features = _frames.from_array(features, [column.name for column in self.columns])
         frame = _rows.conform(_frames.to_polars(features), self.columns)
-        return self._assemble(_number_matrix(frame, self.columns), frame)
+        return self._assemble(_inputs.number_matrix(frame, self.columns), frame)
 
     def configuration(self) -> dict[str, Any]:
         """Return everything but the arrays, ready for JSON."""
@@ -146,7 +144,7 @@ class Encoder:
             raise ModelFileError(
                 f"an incomplete encoder ({error})", expected="a whole model file", advice="save the model again"
             ) from error
-        n_numbers = len(_number_names(encoder.columns))
+        n_numbers = len(_inputs.number_names(encoder.columns))
         wanted = ((), ()) if len(encoder.shape) > 1 else ((n_numbers,), (encoder.n_inputs,))
         shapes = {encoder.fill.shape, encoder.mean.shape, encoder.deviation.shape}
         if shapes != {wanted[0]} or encoder.active.shape != wanted[1]:
@@ -191,7 +189,7 @@ class Encoder:
         inputs[:, :n_numbers] = np.clip(numbers, -_LARGEST, _LARGEST)
         position, first = n_numbers, 0
         for column in self.columns:
-            if column.kind not in _NUMBER_KINDS:
+            if column.kind not in _inputs.NUMBER_KINDS:
                 continue
             if column.n_missing:
                 inputs[:, position] = missing[:, first]
@@ -199,8 +197,8 @@ class Encoder:
             first += len(column.parts) or 1
         for column in self.columns:
             if column.kind == "category" and frame is not None:
-                _one_hot(inputs, position, frame[column.name], column)
-                position += len(_category_names(column))
+                _inputs.one_hot(inputs, position, frame[column.name], column)
+                position += len(_inputs.category_names(column))
         inputs *= self.active
         return inputs
 
@@ -245,26 +243,26 @@ def fit_encoder(dataset: Dataset, rows: np.ndarray, *, scale: bool = True) -> En
     else:
         shape = (len(features),)
         frame = dataset.features[rows]
-        features = tuple(_kept_levels(column, frame) for column in features)
-        numbers = _number_matrix(frame, features)
+        features = tuple(_inputs.kept_levels(column, frame) for column in features)
+        numbers = _inputs.number_matrix(frame, features)
     n_numbers = numbers.shape[1]
     standardised = np.array(
         [
             scale and column.kind != "boolean"
             for column in features
             for _ in column.parts or (0,)
-            if column.kind in _NUMBER_KINDS
+            if column.kind in _inputs.NUMBER_KINDS
         ]
     )
-    fill, mean, deviation, varies = _statistics(numbers, features, standardised)
-    n_inputs = len(_input_names(features))
+    fill, mean, deviation, varies = _inputs.statistics(numbers, features, standardised)
+    n_inputs = len(_inputs.input_names(features))
     blank = Encoder(
         columns=features, shape=shape, fill=fill, mean=mean, deviation=deviation, active=np.ones(n_inputs, dtype=bool),
         scale=scale, source_columns=sources, target_name=dataset.target_name,
     )  # fmt: skip
     encoded = blank._assemble(numbers, frame)
     active = encoded.min(axis=0, initial=np.inf) < encoded.max(axis=0, initial=-np.inf)
-    active[:n_numbers] = varies if scale else True
+    active[:n_numbers] = varies
     return replace(blank, active=active)
 
 
@@ -290,99 +288,3 @@ def _finite(numbers: np.ndarray) -> np.ndarray:
             advice="use NaN to mean missing",
         )
     return numbers
-
-
-def _statistics(
-    numbers: np.ndarray, columns: tuple[Column, ...], standardised: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    boolean = [
-        column.kind == "boolean" for column in columns if column.kind in _NUMBER_KINDS for _ in column.parts or (0,)
-    ]
-    n_numbers = numbers.shape[1]
-    fill, mean, deviation = np.zeros(n_numbers), np.zeros(n_numbers), np.ones(n_numbers)
-    varies = np.zeros(n_numbers, dtype=bool)
-    for number in range(n_numbers):
-        values = numbers[:, number]
-        values = values[~np.isnan(values)]
-        if not len(values):
-            continue
-        # a power of two near the largest value: dividing by it is exact, and squares cannot overflow
-        unit = np.ldexp(1.0, max(int(np.frexp(np.abs(values).max())[1]), -1000))
-        scaled = values / unit
-        fill[number] = float(values.mean() > 0.5) if boolean[number] else np.median(scaled) * unit
-        center = scaled.mean()
-        spread = np.sqrt(np.mean((scaled - center) ** 2))
-        # rounding leaves a spread of some epsilon in a column that is constant
-        varies[number] = values.min() < values.max() and spread > 8 * np.finfo(np.float64).eps * abs(center)
-        if standardised[number]:
-            mean[number] = center * unit
-            deviation[number] = spread * unit if varies[number] and spread * unit > 0 else 1.0
-    return fill, mean, deviation, varies
-
-
-def _number_names(columns: tuple[Column, ...]) -> list[str]:
-    names = []
-    for column in columns:
-        if column.kind == "date":
-            names += [f"{column.name}:{part}" for part in column.parts]
-        elif column.kind in _NUMBER_KINDS:
-            names.append(column.name)
-    return names
-
-
-def _category_names(column: Column) -> list[str]:
-    names = [f"{column.name}={level}" for level in column.levels]
-    if column.notation == _rows.GROUPED:
-        names.append(f"{column.name}: other")
-    if column.n_missing:
-        names.append(f"{column.name} missing")
-    return names
-
-
-def _input_names(columns: tuple[Column, ...]) -> tuple[str, ...]:
-    missing = [f"{column.name} missing" for column in columns if column.n_missing and column.kind in _NUMBER_KINDS]
-    levels = [name for column in columns if column.kind == "category" for name in _category_names(column)]
-    return (*_number_names(columns), *missing, *levels)
-
-
-def _kept_levels(column: Column, train: pl.DataFrame) -> Column:
-    """Return a category with the levels that get an input of their own: the most frequent ones of the training rows."""
-    if column.kind != "category" or len(column.levels) <= MAX_LEVELS:
-        return column
-    counts = dict(train[column.name].drop_nulls().rename("level").value_counts(name="rows").iter_rows())
-    ordered = sorted(column.levels, key=lambda level: (-counts.get(level, 0), level))
-    return replace(column, levels=tuple(sorted(ordered[:MAX_LEVELS])), notation=_rows.GROUPED)
-
-
-def _number_matrix(frame: pl.DataFrame, columns: tuple[Column, ...]) -> np.ndarray:
-    """Return numbers, yes/no as 0 and 1, and parts of dates as float64; NaN where missing."""
-    parts: list[pl.Series] = []
-    for column in columns:
-        series = frame[column.name]
-        if column.kind == "date":
-            parts += [_date_part(series, part) for part in column.parts]
-        elif column.kind in _NUMBER_KINDS:
-            parts.append(series.cast(pl.Float64))
-    numbers = np.empty((frame.height, len(parts)), dtype=np.float64)
-    for position, series in enumerate(parts):
-        numbers[:, position] = series.to_numpy()
-    return numbers
-
-
-def _date_part(dates: pl.Series, part: str) -> pl.Series:
-    if part == "ordinal":
-        return dates.cast(pl.Int64).cast(pl.Float64) / 86_400e6
-    extract = {"year": "year", "month": "month", "day": "day", "day_of_week": "weekday", "hour": "hour"}[part]
-    return getattr(dates.dt, extract)().cast(pl.Float64)
-
-
-def _one_hot(inputs: np.ndarray, position: int, series: pl.Series, column: Column) -> None:
-    n_levels = len(column.levels)
-    other = n_levels if column.notation == _rows.GROUPED else -1
-    codes = series.replace_strict(
-        list(column.levels), list(range(n_levels)), default=other, return_dtype=pl.Int64
-    ).to_numpy(writable=True)
-    missing = series.is_null().to_numpy()
-    codes[missing] = n_levels + (other >= 0) if column.n_missing else -1
-    rows = np.flatnonzero(codes >= 0)
-    inputs[rows, position + codes[rows]] = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 from lossmith._errors import DataError, MissingExtraError
 from lossmith.data._values import quoted
 
-__all__ = ["from_objects", "is_frame", "to_polars"]
+__all__ = ["from_array", "from_objects", "is_frame", "to_polars"]
 
 
 def is_frame(value: object) -> bool:
@@ -65,6 +66,11 @@ def to_polars(frame: Any) -> pl.DataFrame:
                 advice="pip install 'lossmith[pandas]'",
             ) from error
     return pl.DataFrame(columns)
+
+
+def from_array(values: np.ndarray, names: Sequence[str]) -> pl.DataFrame:
+    """Return an array of shape `(n_samples, n_features)` as a frame of named columns."""
+    return pl.DataFrame([from_objects(name, values[:, place].tolist()) for place, name in enumerate(names)])
 
 
 def from_objects(name: str, values: list[Any]) -> pl.Series:

@@ -15,17 +15,13 @@ from lossmith.data import _columns, _files, _frames, _values
 from lossmith.data._spec import Column
 
 __all__ = [
-    "GROUPED",
     "NewRows",
-    "array_to_frame",
     "column_from_json",
     "column_to_json",
     "conform",
     "read_features",
     "read_rows",
 ]
-
-GROUPED = "others grouped"  # notation of a category whose rare levels share one input
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def read_rows(source: Any, configuration: Mapping[str, Any]) -> NewRows:
     if isinstance(source, np.ndarray):
         if len(shape) > 1 or source.ndim != 2 or source.dtype.kind in "biuf":
             return NewRows(source, ())
-        return NewRows(conform(array_to_frame(source, [column.name for column in columns]), columns), ())
+        return NewRows(conform(_frames.from_array(source, [column.name for column in columns]), columns), ())
     if len(shape) > 1:
         raise DataError(
             "a table for a model of images or sequences",
@@ -180,11 +176,6 @@ def _checked(before: pl.Series, after: pl.Series, wanted: str) -> pl.Series:
             advice="correct the cell, or leave it empty to mean missing",
         )
     return after
-
-
-def array_to_frame(values: np.ndarray, names: Sequence[str]) -> pl.DataFrame:
-    """Return an array of shape `(n_samples, n_features)` as a frame of named columns."""
-    return pl.DataFrame([_frames.from_objects(name, values[:, place].tolist()) for place, name in enumerate(names)])
 
 
 def column_to_json(column: Column) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
         rows = rng.permutation(np.flatnonzero(classes == label))
         for part, chosen in zip(parts, np.split(rows, np.cumsum(size)[:-1]), strict=True):
             part.append(chosen)
-    return Split(*(np.sort(np.concatenate(part)).astype(np.int64) for part in parts))
+    train, validation, test = (np.sort(np.concatenate(part)).astype(np.int64) for part in parts)
+    return Split(train, validation, test)
 
 
 def published_split(dataset: Dataset) -> Split:
@@ -197,7 +198,7 @@ def _by_group(dataset: Dataset, shares: np.ndarray, rng: np.random.Generator) ->
         empty = [_PARTS[part] for part in range(3) if shares[part] > 0 and not len(rows[part])]
         unseen = _unseen_class(dataset, rows[0])
         if not empty and not unseen:
-            return Split(*rows)
+            return Split(rows[0], rows[1], rows[2])
         reason = (
             f"the {empty[0]} part stays empty" if empty else f"class {quoted(unseen)} misses among the training rows"
         )

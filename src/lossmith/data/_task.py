@@ -9,7 +9,7 @@ import polars as pl
 
 from lossmith._errors import DataError, InvalidInputError, did_you_mean
 from lossmith.data import _columns, _values
-from lossmith.data._spec import Column, Task
+from lossmith.data._spec import Column, ColumnKind, Task
 
 __all__ = ["TASKS", "Target", "read_target"]
 
@@ -197,7 +197,7 @@ def _classes(series: pl.Series, task: Task, why: str, notation: str) -> Target:
             f"{counts[positive] / len(series):.1%}), {rule}."
         )
     ids = text.replace_strict(levels, list(range(len(levels))), return_dtype=pl.Int64)
-    kind = "boolean" if task == "binary" else "category"
+    kind: ColumnKind = "boolean" if task == "binary" else "category"
     column = Column(series.name, kind, "target", f"the target: {why}", levels=tuple(levels), notation=notation)
     return Target(task, ids.to_numpy().astype(np.int64), tuple(levels), column, tuple(said))
 
