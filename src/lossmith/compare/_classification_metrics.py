@@ -300,7 +300,7 @@ def _binary_auc_rows(score: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
     beaten = (rank - within) / other
     share = np.where(positive, beaten, 1.0 - beaten)
     area = np.where(positive, share / own, 0.0).sum(axis=1, keepdims=True)
-    return area + (share - area) * rows / (2.0 * own)
+    return area + (share - area) * rows / own
 
 
 def _check_runs(array: npt.NDArray[Any], what: str) -> None:

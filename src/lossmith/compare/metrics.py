@@ -124,7 +124,9 @@ class Metric:
         """
         for name in values:
             if name not in self.parameters:
-                raise UnknownNameError(f"{self.name} has no parameter {name!r}", advice=did_you_mean(name, self.parameters))
+                raise UnknownNameError(
+                    f"{self.name} has no parameter {name!r}", advice=did_you_mean(name, self.parameters)
+                )
         return replace(self, parameters={**self.parameters, **values})
 
 

@@ -148,30 +148,13 @@ def judge(
     found = {
         loss: _difference(contrasts[loss], against, margin=margin, level=level, alpha=levels[loss]) for loss in others
     }
-    tested = _holm({loss: statistics.t_test(contrasts[loss]) for loss in others}, family)
-    signed = {loss: _wilcoxon(oriented[loss], oriented[against]) for loss in others}
-    signed = _holm(signed, family)
     differences: dict[str, Difference | None] = {against: None}
-    for loss in others:
-        with np.errstate(invalid="ignore"):
-            gaps = oriented[loss] - oriented[against]
-        low, high = statistics.bootstrap_interval(gaps, level=level, rng=rng)
-        differences[loss] = replace(
-            found[loss],
-            p_value=tested[loss],
-            wilcoxon_p=signed[loss],
-            bootstrap_low=low,
-            bootstrap_high=high,
-            improvement=statistics.probability_of_improvement(oriented[loss], oriented[against]),
-        )
+    differences |= _beside(found, contrasts, oriented, against, family=family, level=level, rng=rng)
     pairs = max(len(order) * (len(order) - 1) // 2, 1)
 
     def equivalent(loss: str, leader: str) -> bool:
-        known = differences[loss]
-        if leader == against and known is not None:
-            return known.verdict == "equivalent"
-        known = differences[leader]
-        if loss == against and known is not None:
+        known = found.get(loss if leader == against else leader)
+        if against in (loss, leader) and known is not None:
             return known.verdict == "equivalent"
         bounds = statistics.interval(_contrast(oriented, cells, loss, leader), 1.0 - alpha / pairs)
         return verdict(*bounds, margin) == "equivalent"
@@ -184,7 +167,9 @@ def _oriented(
     scores: Mapping[str, Floats], direction: str, failure: float | Floats
 ) -> tuple[dict[str, Floats], dict[str, int]]:
     if direction not in ("higher", "lower"):
-        raise InvalidInputError(f"direction {direction!r}", expected="'higher' or 'lower'", advice="use metric.direction")
+        raise InvalidInputError(
+            f"direction {direction!r}", expected="'higher' or 'lower'", advice="use metric.direction"
+        )
     sign = 1.0 if direction == "higher" else -1.0
     oriented, failures = {}, {}
     for loss, values in scores.items():
@@ -231,9 +216,7 @@ def _filled_rows(
     return filled
 
 
-def _contrast(
-    oriented: Mapping[str, Floats], cells: Mapping[str, Floats] | None, loss: str, against: str
-) -> Contrast:
+def _contrast(oriented: Mapping[str, Floats], cells: Mapping[str, Floats] | None, loss: str, against: str) -> Contrast:
     with np.errstate(invalid="ignore"):  # two runs that are infinitely bad do not differ
         gaps = oriented[loss] - oriented[against]
         gaps = np.where(oriented[loss] == oriented[against], 0.0, gaps)
@@ -241,6 +224,34 @@ def _contrast(
     if grid is not None and not np.isfinite(gaps).all():
         grid = None
     return statistics.contrast(gaps, grid)
+
+
+def _beside(
+    found: Mapping[str, Difference],
+    contrasts: Mapping[str, Contrast],
+    oriented: Mapping[str, Floats],
+    against: str,
+    *,
+    family: int,
+    level: float,
+    rng: np.random.Generator,
+) -> dict[str, Difference]:
+    """Return the differences with the tests that stand beside the verdict."""
+    tested = _holm({loss: statistics.t_test(contrasts[loss]) for loss in found}, family)
+    signed = _holm({loss: _wilcoxon(oriented[loss], oriented[against]) for loss in found}, family)
+    complete = {}
+    for loss in found:
+        with np.errstate(invalid="ignore"):
+            low, high = statistics.bootstrap_interval(oriented[loss] - oriented[against], level=level, rng=rng)
+        complete[loss] = replace(
+            found[loss],
+            p_value=tested[loss],
+            wilcoxon_p=signed[loss],
+            bootstrap_low=low,
+            bootstrap_high=high,
+            improvement=statistics.probability_of_improvement(oriented[loss], oriented[against]),
+        )
+    return complete
 
 
 def _wilcoxon(values: Floats, reference: Floats) -> float:
