@@ -30,42 +30,49 @@ def _layers(layer: Any) -> Iterator[Any]:
     yield from layer._flatten_layers(include_self=False, recursive=True)
 
 
-def _owners(model: Any) -> dict[int, Any]:
-    """Map each variable to the layer that made it."""
-    owners: dict[int, Any] = {}
+def _initializers(model: Any) -> dict[int, Any]:
+    """Map each variable to the initialiser that its layer keeps for it."""
+    found: dict[int, Any] = {}
     for layer in _layers(model):
         for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
-            owners.setdefault(id(variable), layer)
-    return owners
+            # Keras calls the initialiser of `recurrent_kernel` recurrent_initializer, that of a depthwise `kernel`
+            # depthwise_initializer
+            for stem in (variable.name, variable.name.removesuffix("_kernel"), "depthwise"):
+                initializer = getattr(layer, f"{stem}_initializer", None)
+                if hasattr(initializer, "get_config"):
+                    found.setdefault(id(variable), initializer)
+                    break
+    return found
 
 
 def initial_values(model: Any, seed: int) -> list[np.ndarray]:
     """Return a fresh value for each of `model.variables`, drawn by the layers' own initialisers.
 
-    Constant initial values (biases, scales, moving statistics) are kept as built. Every random initialiser is run
-    again with a seed derived from `seed` and the variable's place in the model, so that models of one architecture
-    start equal when their seeds are equal.
+    Every random initialiser of a trainable variable runs again, with a seed derived from `seed` and the variable's place
+    in the model, so that models of one architecture start equal when their seeds are equal. Constant initial values
+    (biases, scales) and variables that are not trained (moving statistics, frozen layers) keep the value they have.
 
     Raises
     ------
     InvalidInputError
-        A variable holds random numbers but its layer has no attribute `<name>_initializer`.
+        A trainable variable holds different numbers but its layer has no attribute `<name>_initializer`.
     """
-    owners = _owners(model)
+    initializers = _initializers(model)
+    trainable = {id(variable) for variable in model.trainable_variables}
     values = []
     for place, variable in enumerate(model.variables):
         purpose = f"{place}:{variable.name}"
         if variable.path.endswith("seed_generator_state"):
             values.append(np.array([draw_seed(seed, purpose), 0], dtype=variable.dtype))
             continue
-        initializer = getattr(owners.get(id(variable)), f"{variable.name}_initializer", None)
-        config = initializer.get_config() if hasattr(initializer, "get_config") else {}
-        if "seed" in config:
+        initializer = initializers.get(id(variable))
+        config = initializer.get_config() if initializer is not None else {}
+        if id(variable) in trainable and "seed" in config:
             fresh = type(initializer).from_config({**config, "seed": draw_seed(seed, purpose)})
             values.append(np.asarray(fresh(tuple(variable.shape), dtype=variable.dtype)))
             continue
         value = np.asarray(variable.value)
-        if initializer is None and value.size and not np.all(value == value.flat[0]):
+        if id(variable) in trainable and initializer is None and value.size and not np.all(value == value.flat[0]):
             raise InvalidInputError(
                 f"variable {variable.path!r} starts with values that no initialiser of its layer explains",
                 expected=f"an attribute {variable.name}_initializer on the layer",

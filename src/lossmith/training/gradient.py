@@ -158,3 +158,10 @@ class GradientProcedure:
             for variable, value in zip(variables, values, strict=True)
         }
         return [by_id[id(variable)] for variable in self.model.variables]
+
+    def restored(self, values: Sequence[Any]) -> GradientState:
+        """Return the state that predicts with these values of `model.variables`."""
+        by_id = {id(variable): value for variable, value in zip(self.model.variables, values, strict=True)}
+        trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
+        other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
+        return GradientState(trainable, other, list(self._slots))
