@@ -23,6 +23,7 @@ __all__ = [
     "plan_line",
     "seconds",
     "seeds",
+    "shortened",
     "tried",
     "undecided",
     "verdict",
@@ -44,6 +45,19 @@ def plain(text: str) -> str:
         character.encode("unicode_escape").decode("ascii") if unicodedata.category(character) in hidden else character
         for character in str(text)
     )
+
+
+def shortened(text: str, most: int) -> str:
+    """Return `plain(text)` with its middle left out where it is longer than `most`: parameters at the end tell losses apart.
+
+    Examples
+    --------
+    >>> shortened("binary_crossentropy:label_smoothing=0.1", 24)
+    'binary_cross…oothing=0.1'
+    """
+    shown = plain(text)
+    tail = (most - 1) // 2
+    return shown if len(shown) <= most else f"{shown[: most - 1 - tail]}…{shown[len(shown) - tail :]}"
 
 
 def seconds(value: float) -> str:
