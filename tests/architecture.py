@@ -16,6 +16,7 @@ LAYERS = {
     "_catalogue": 0,
     "_checks": 0,
     "_errors": 0,
+    "_names": 0,
     "_views": 0,
     "divergence": 1,
     "data": 1,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lossmith._errors import InvalidInputError
 from lossmith.cli import _options as options
 from lossmith.cli import _results as results
 
@@ -68,11 +67,11 @@ def add(app: typer.Typer) -> None:
             ),
         ] = "tuned",
         noise: Annotated[
-            str,
+            float,
             typer.Option(
                 "--noise", metavar="R", help="Share of training labels replaced at random.", rich_help_panel=_FACTORS
             ),
-        ] = "0",
+        ] = 0.0,
         seeds: Annotated[
             str,
             typer.Option(
@@ -154,17 +153,16 @@ def add(app: typer.Typer) -> None:
 
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
-        names = options.split_names(losses or ["all"])
         with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
             result = run(
                 source,
                 target=target,
-                losses="all" if names == ("all",) else names,
-                model=_only(options.split_names(models or ["mlp"]), "--models"),
-                optimizer=_only(options.split_names(optimizers), "--optimizers") if optimizers else None,
-                learning_rates=_rates(learning_rates),
-                noise=_only(options.number_list(noise, option="--noise"), "--noise"),
-                seeds=options.seed_count(seeds),
+                losses=",".join(losses or ["all"]),
+                model=options.one(models, option="--models") or "mlp",
+                optimizer=options.one(optimizers, option="--optimizers"),
+                learning_rates=learning_rates,
+                noise=noise,
+                seeds=seeds,
                 epochs=epochs,
                 batch_size=batch_size,
                 metric=metric,
@@ -181,14 +179,3 @@ def add(app: typer.Typer) -> None:
             )
         return results.finish(result, store=keep, out=out, report=report, shape=shape, strict=strict)
 
-
-def _only(values: tuple[Any, ...], option: str) -> Any:
-    if len(values) != 1:
-        raise InvalidInputError(
-            f"{option} with {len(values)} values", expected="one value", advice="run one comparison for each"
-        )
-    return values[0]
-
-
-def _rates(text: str) -> str | tuple[float, ...]:
-    return text if text in ("tuned", "configured") else options.number_list(text, option="--learning-rates")

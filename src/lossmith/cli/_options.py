@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,9 @@ from typing import Annotated
 import typer
 
 from lossmith._errors import InvalidInputError
+from lossmith._names import split_names
 
-__all__ = [
-    "DEFAULT_STORE", "Json", "Out", "Quiet", "Report", "Seed", "StoreFile", "number_list", "seconds", "seed_count",
-    "split_names", "store_file",
-]  # fmt: skip
+__all__ = ["DEFAULT_STORE", "Json", "Out", "Quiet", "Report", "Seed", "StoreFile", "one", "seconds", "store_file"]
 
 DEFAULT_STORE = "lossmith.db"
 
@@ -60,61 +57,22 @@ def store_file(store: Path | None, out: Path | None = None) -> Path:
     return out / DEFAULT_STORE if out is not None else Path(DEFAULT_STORE)
 
 
-def split_names(texts: list[str]) -> tuple[str, ...]:
-    """Split comma lists of `NAME[:k=v,k=v]`; `k=v` after a comma belongs to the name before it.
+def one(texts: list[str] | None, *, option: str) -> str | None:
+    """Return the one name of a comma list, or None where nothing was said.
 
     Examples
     --------
-    >>> split_names(["mse,huber:delta=2", "mae"])
-    ('mse', 'huber:delta=2', 'mae')
-    >>> split_names(["mlp:hidden=50,dropout=0.1"])
-    ('mlp:hidden=50,dropout=0.1',)
+    >>> one(["mlp:hidden=50,dropout=0.1"], option="--models")
+    'mlp:hidden=50,dropout=0.1'
     """
-    names: list[str] = []
-    for text in texts:
-        fresh = True
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            continues = not fresh and "=" in part and ":" not in part
-            if continues and ":" in names[-1]:
-                names[-1] += f",{part}"
-            elif continues:
-                names[-1] += f":{part}"
-            else:
-                names.append(part)
-            fresh = False
-    return tuple(names)
-
-
-def number_list(text: str, *, option: str) -> tuple[float, ...]:
-    """Read a comma list of numbers.
-
-    Examples
-    --------
-    >>> number_list("0.1,0.01", option="--learning-rates")
-    (0.1, 0.01)
-    """
-    try:
-        values = tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        values = ()
-    if not values or not all(map(math.isfinite, values)):
-        raise InvalidInputError(f"{option} {text!r}", expected="numbers with commas between them, such as 0.1,0.01")
-    return values
-
-
-def seed_count(text: str) -> int | str:
-    """Read a number of seeds, or `auto`.
-
-    Examples
-    --------
-    >>> seed_count("30"), seed_count("auto")
-    (30, 'auto')
-    """
-    if text.lower() == "auto":
-        return "auto"
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise InvalidInputError(f"--seeds {text!r}", expected="a number of seeds from 1, or auto")
+    if not texts:
+        return None
+    names = [name for text in texts for name in split_names(text)]
+    if len(names) != 1:
+        raise InvalidInputError(
+            f"{option} {','.join(texts)!r}", expected="one name", advice="run one comparison for each"
+        )
+    return names[0]
 
 
 def seconds(text: str | None, *, option: str) -> float | None:
