@@ -1,0 +1,324 @@
+"""From a data set and what the user asked for to a plan: losses that fit, defaults, metric, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
+from lossmith._names import split_names
+from lossmith.compare import metrics
+from lossmith.compare._spec import NotApplicable, Protocol, Settings
+from lossmith.compare.encodings import fit_encoding
+from lossmith.losses import LOSSES, PUBLISHED, Loss
+from lossmith.losses import get as get_loss
+
+if TYPE_CHECKING:
+    from lossmith.data import Dataset
+
+__all__ = ["DEFAULTS", "RATE_FACTORS", "Defaults", "Plan", "applicable", "default_lengths", "make_plan", "select_losses"]
+
+RATE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Everything that is chosen when the user says nothing; documented in `docs/defaults.md`."""
+
+    model: str = "mlp:hidden=50"
+    optimizer: str = "sgd:momentum=0.9"
+    learning_rate: float = 0.01
+    seeds: int = 10
+    looks: tuple[int, ...] = (10, 20, 30, 50)
+    steps: int = 4000
+    min_epochs: int = 20
+    max_epochs: int = 200
+    # rows of the training part from which batches grow, and the size they have from there on
+    batches: tuple[tuple[int, int], ...] = ((0, 32), (5_000, 128), (20_000, 256))
+    patience_from_rows: int = 5_000
+    patience: int = 5
+    level: float = 0.95
+
+
+DEFAULTS = Defaults()
+# the settings of the tutorial's experiments, by built-in data set: model and epochs
+PUBLISHED_SETTINGS = {
+    "circles": ("mlp:hidden=50", 200),
+    "blobs": ("mlp:hidden=50", 100),
+    "regression": ("mlp:hidden=25", 100),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be trained.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    settings : Settings
+    model : Model
+    losses : tuple of Loss
+        To be trained, one program for each head width.
+    shared : dict of str to str
+        Losses that have the gradient of another one here, and that one's label.
+    not_applicable : tuple of NotApplicable
+    metric : Metric
+    metrics : tuple of Metric
+        Shown beside the judged one.
+    patience : int or None
+    restore_best : bool
+    """
+
+    dataset: Dataset
+    settings: Settings
+    model: Any
+    losses: tuple[Loss, ...]
+    shared: dict[str, str]
+    not_applicable: tuple[NotApplicable, ...]
+    metric: metrics.Metric
+    metrics: tuple[metrics.Metric, ...]
+    patience: int | None
+    restore_best: bool
+
+    @property
+    def n_runs(self) -> int:
+        """Trainings in all."""
+        return len(self.losses) * len(self.settings.learning_rates) * self.settings.seeds
+
+
+def default_lengths(n_train: int, *, defaults: Defaults = DEFAULTS) -> tuple[int, int]:
+    """Return default epochs and batch size for a number of training rows.
+
+    Examples
+    --------
+    >>> default_lengths(600)
+    (200, 32)
+    >>> default_lengths(27_000)
+    (38, 256)
+    """
+    batch = max((size for rows, size in defaults.batches if n_train >= rows), default=32)
+    steps_per_epoch = max(1, -(-n_train // batch))
+    return int(np.clip(round(defaults.steps / steps_per_epoch), defaults.min_epochs, defaults.max_epochs)), batch
+
+
+def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Protocol = "fair") -> list[Loss]:
+    """Return the losses of `task` that were asked for; `all` means every one that is made for it.
+
+    Raises
+    ------
+    UnknownNameError
+        No such loss; close names of the same task are suggested.
+    InvalidInputError
+        A loss for another task, or one named twice.
+    """
+    items = split_names(names) if isinstance(names, str) else list(names)
+    catalogue = PUBLISHED if protocol == "published" else LOSSES
+    fitting = [loss for loss in catalogue.values() if loss.task == task]
+    if items == ["all"]:
+        return fitting
+    chosen: list[Loss] = []
+    for item in items:
+        loss = _published(item) if protocol == "published" and isinstance(item, str) else None
+        loss = loss or (item if isinstance(item, Loss) else _get(item, task))
+        if loss.task != task:
+            raise InvalidInputError(
+                f"loss {loss.name!r} is for {loss.task} and the task is {task}",
+                expected="one of: " + ", ".join(candidate.name for candidate in fitting),
+                advice="see lossmith losses, or say --task if the task was detected wrongly",
+            )
+        if str(loss) in {str(other) for other in chosen}:
+            raise InvalidInputError(f"loss {loss!s} is named twice", expected="every loss once")
+        chosen.append(loss)
+    if not chosen:
+        raise InvalidInputError("no loss named", expected="a comma list of losses, or all", advice="see lossmith losses")
+    return chosen
+
+
+def _published(name: str) -> Loss | None:
+    for candidate in (name, f"keras_{name}"):
+        if candidate.partition(":")[0] in PUBLISHED:
+            return get_loss(candidate)
+    canonical = LOSSES[name.partition(":")[0]].name if name.partition(":")[0] in LOSSES else name
+    return PUBLISHED[f"keras_{canonical}"] if f"keras_{canonical}" in PUBLISHED else None
+
+
+def _get(name: str, task: str) -> Loss:
+    try:
+        return get_loss(name)
+    except UnknownNameError:
+        base = name.partition(":")[0]
+        if base in LOSSES:
+            raise
+        fitting = [loss.name for loss in LOSSES.values() if loss.task == task]
+        raise UnknownNameError(f"unknown loss {base!r}", advice=did_you_mean(base, fitting)) from None
+
+
+def applicable(
+    losses: Sequence[Loss], dataset: Dataset, *, protocol: Protocol = "fair"
+) -> tuple[list[Loss], dict[str, str], list[NotApplicable]]:
+    """Sort losses into those to train, those that share another's gradient, and those whose domain the targets leave."""
+    trained: list[Loss] = []
+    shared: dict[str, str] = {}
+    refused: list[NotApplicable] = []
+    for loss in losses:
+        share = outside_share(loss, dataset)
+        if share > 0 and protocol == "fair":
+            reason = f"{share:.1%} of the targets lie outside its domain {loss.interval}"
+            if loss.full_support:
+                reason = "it needs soft targets with every class above 0, and these are hard labels"
+            refused.append(NotApplicable(str(loss), reason, share))
+            continue
+        partner = next((other for other in trained if _one_gradient(loss, other)), None)
+        if partner is not None:
+            shared[str(loss)] = str(partner)
+        else:
+            trained.append(loss)
+    return trained, shared, refused
+
+
+def _one_gradient(loss: Loss, other: Loss) -> bool:
+    same = loss.same_gradient_as == other.name or other.same_gradient_as == loss.name
+    return same and not loss.values and not other.values
+
+
+def outside_share(loss: Loss, dataset: Dataset) -> float:
+    """Return the share of rows whose encoded target lies outside the domain of `loss`."""
+    encoding = fit_encoding(loss.encoding, dataset.target, n_classes=dataset.n_classes)
+    return float(np.asarray(loss.outside(encoding.encode(dataset.target))).mean())
+
+
+def _rates(text: str | Sequence[float], configured: float, *, protocol: Protocol) -> tuple[float, ...]:
+    if isinstance(text, str):
+        if text == "configured" or (text == "tuned" and protocol == "published"):
+            return (configured,)
+        if text == "tuned":
+            return tuple(float(f"{configured * factor:.4g}") for factor in RATE_FACTORS)
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise InvalidInputError(
+                f"learning rates {text!r}", expected="tuned, configured or numbers such as 0.01,0.1"
+            ) from None
+    else:
+        values = tuple(float(value) for value in text)
+    if not values or any(not value > 0 or not np.isfinite(value) for value in values) or len(set(values)) < len(values):
+        raise InvalidInputError(f"learning rates {text!r}", expected="different positive numbers")
+    return values
+
+
+def make_plan(
+    dataset: Dataset,
+    *,
+    losses: str | Sequence[str | Loss] = "all",
+    model: Any = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    learning_rates: str | Sequence[float] = "tuned",
+    noise: float = 0.0,
+    seeds: int | str = DEFAULTS.seeds,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    metric: str | None = None,
+    margin: float | None = None,
+    protocol: Protocol = "fair",
+    seed: int = 0,
+    n_train: int,
+) -> Plan:
+    """Return the plan of a comparison; every choice the user left open is made here.
+
+    Raises
+    ------
+    InvalidInputError
+        Anything that does not fit: names, numbers, a metric for another task.
+    """
+    from lossmith import models
+
+    published = PUBLISHED_SETTINGS.get(dataset.name) if protocol == "published" else None
+    configured = learning_rate if learning_rate is not None else DEFAULTS.learning_rate
+    family = models.get(model or (published[0] if published else DEFAULTS.model))
+    default_epochs, default_batch = default_lengths(n_train)
+    if protocol == "published":
+        default_epochs, default_batch = (published[1] if published else 100), 32
+    auto = seeds == "auto"
+    if protocol not in ("fair", "published"):
+        raise InvalidInputError(f"protocol {protocol!r}", expected="fair or published")
+    count = DEFAULTS.looks[0] if auto else _whole(seeds, "seeds", 1)
+    if not 0 <= noise < 1:
+        raise InvalidInputError(f"noise {noise}", expected="a share in [0, 1)", advice="for example 0.2")
+    if noise and dataset.task == "regression":
+        raise InvalidInputError("label noise for a regression", expected="a classification task")
+    candidates = select_losses(losses, dataset.task, protocol=protocol)
+    trained, shared, refused = applicable(candidates, dataset, protocol=protocol)
+    if not trained:
+        raise InvalidInputError(
+            "no loss can be trained on these targets: " + "; ".join(f"{item.loss}: {item.reason}" for item in refused),
+            advice="choose other losses, see lossmith losses",
+        )
+    judged = _metric(metric, dataset)
+    shown = tuple(
+        candidate
+        for candidate in metrics.METRICS.values()
+        if dataset.task in candidate.tasks and (candidate.always or candidate.name == judged.name)
+    )
+    if judged.name in {candidate.name for candidate in shown}:
+        shown = tuple(judged if candidate.name == judged.name else candidate for candidate in shown)
+    rates = _rates(learning_rates, configured, protocol=protocol)
+    fair = protocol == "fair"
+    settings = Settings(
+        losses=tuple(str(loss) for loss in candidates),
+        model=str(family),
+        optimizer=optimizer or DEFAULTS.optimizer,
+        learning_rate=configured,
+        learning_rates=rates,
+        seeds=count,
+        auto=auto,
+        epochs=_whole(epochs, "epochs", 1) if epochs is not None else default_epochs,
+        batch_size=_whole(batch_size, "batch size", 1) if batch_size is not None else default_batch,
+        metric=str(judged),
+        margin=margin if margin is not None else judged.margin,
+        protocol=protocol,
+        noise=noise,
+        seed=_whole(seed, "seed", 0),
+        level=DEFAULTS.level,
+        extra={"margin_given": margin is not None, "not_applicable": len(refused)},
+    )
+    return Plan(
+        dataset=dataset,
+        settings=settings,
+        model=family,
+        losses=tuple(trained),
+        shared=shared,
+        not_applicable=tuple(refused),
+        metric=judged,
+        metrics=shown,
+        patience=DEFAULTS.patience if fair and n_train >= DEFAULTS.patience_from_rows else None,
+        restore_best=fair,
+    )
+
+
+def _metric(name: str | None, dataset: Dataset) -> metrics.Metric:
+    if name is None:
+        return metrics.default_metric(dataset.task, dataset.class_counts)
+    chosen = metrics.get(name)
+    if dataset.task not in chosen.tasks:
+        fitting = [metric.name for metric in metrics.METRICS.values() if dataset.task in metric.tasks]
+        raise InvalidInputError(
+            f"metric {chosen.name!r} for a {dataset.task} task", expected="one of: " + ", ".join(fitting)
+        )
+    return chosen
+
+
+def _whole(value: Any, what: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str | np.integer):
+        raise InvalidInputError(f"{what} {value!r}", expected=f"a whole number of at least {least}")
+    try:
+        number = int(value)
+    except ValueError:
+        raise InvalidInputError(f"{what} {value!r}", expected=f"a whole number of at least {least}") from None
+    if number < least:
+        raise InvalidInputError(f"{what} {number}", expected=f"a whole number of at least {least}")
+    return number

@@ -1,0 +1,110 @@
+"""The compiled side of a plan: a trainer for each head width, made when its first group comes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, final
+
+from lossmith.compare.plan import Plan
+from lossmith.compare.trials import HeadProgram
+from lossmith.losses import Loss
+from lossmith.training import GradientProcedure, GroupData, GroupResult, Schedule, Trainer, load_keras
+from lossmith.training.optimizers import make_optimizer
+
+__all__ = ["Trainers", "procedure", "quantity"]
+
+
+def procedure(plan: Plan, program: HeadProgram, input_shape: tuple[int, ...]) -> GradientProcedure:
+    """Return the procedure that trains every loss of one head width."""
+    load_keras()
+    return GradientProcedure(
+        plan.model.network(input_shape, program.units),
+        make_optimizer(plan.settings.optimizer, learning_rate=plan.settings.learning_rate),
+        program.losses,
+        [program.encodings.index(loss.encoding) for loss in program.losses],
+        monitors=[_hits(program) if plan.dataset.task != "regression" else _squared_errors(program)],
+    )
+
+
+def quantity(plan: Plan) -> str:
+    """Return the name of what is monitored beside the loss."""
+    return "squared_error" if plan.dataset.task == "regression" else "accuracy"
+
+
+def _hits(program: HeadProgram) -> Any:
+    import jax.numpy as jnp
+
+    threshold = 0.0 if program.encodings[0] == "minus_one_one" else 0.5
+
+    def hits(which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
+        if program.units == 1:
+            right = (raw[:, 0] > 0) == (targets[0] > threshold)
+        else:
+            right = jnp.argmax(raw, axis=-1) == jnp.argmax(targets[0], axis=-1)
+        return right.astype(jnp.float32)
+
+    return hits
+
+
+def _squared_errors(program: HeadProgram) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def branch(loss: Loss) -> Any:
+        place = program.encodings.index(loss.encoding)
+
+        def squared(raw: Any, targets: tuple[Any, ...]) -> Any:
+            value = loss.head.predict(jnp, raw[:, 0] if loss.head.units == 1 else raw)
+            return (value - targets[place]) ** 2
+
+        return squared
+
+    branches = [branch(loss) for loss in program.losses]
+
+    def squared_errors(which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
+        return branches[0](raw, targets) if len(branches) == 1 else jax.lax.switch(which, branches, raw, targets)
+
+    return squared_errors
+
+
+@final
+class Trainers:
+    """One trainer for each head width and shape of data, compiled once and kept.
+
+    It trains what `train_groups` hands it: pairs of a program and the data of one of its groups.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._made: dict[Any, Trainer] = {}
+        self._lock = threading.Lock()
+
+    def train(self, pair: tuple[HeadProgram, GroupData], **options: Any) -> GroupResult:
+        """Train one group with the trainer of its shape; see `Trainer.train`."""
+        return self._trainer(*pair).train(pair[1], **options)
+
+    def _trainer(self, program: HeadProgram, data: GroupData) -> Trainer:
+        shapes = (program.key, data.train.inputs.shape, *(part.inputs.shape for part in data.evaluate.values()))
+        with self._lock:
+            if shapes not in self._made:
+                self._made[shapes] = self._make(program, data)
+            return self._made[shapes]
+
+    def _make(self, program: HeadProgram, data: GroupData) -> Trainer:
+        settings, plan = self.plan.settings, self.plan
+        configurations = program.configurations
+        trainer = Trainer(
+            procedure(plan, program, data.train.inputs.shape[2:]),
+            [place for place, _ in configurations],
+            [rate for _, rate in configurations],
+            Schedule(
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                patience=plan.patience,
+                restore_best=plan.restore_best,
+                watch_training=settings.protocol == "published",
+            ),
+            quantities=("loss", quantity(plan)),
+        )
+        trainer.compile(data)
+        return trainer

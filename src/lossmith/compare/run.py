@@ -1,0 +1,246 @@
+"""The main job: plan, train, store, judge. `compare` starts a comparison, `resume` ends one that was interrupted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+
+from lossmith import data as datasets
+from lossmith._errors import InvalidInputError
+from lossmith.compare import versions
+from lossmith.compare._spec import Comparison
+from lossmith.compare._spec import Protocol as ComparisonProtocol
+from lossmith.compare.baselines import BASELINES, baseline_arrays
+from lossmith.compare.plan import DEFAULTS, Plan, make_plan
+from lossmith.compare.programs import Trainers
+from lossmith.compare.summary import Evidence, summarise
+from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_arrays, group_data, head_programs
+from lossmith.data import Dataset
+from lossmith.training import GroupResult, train_groups, worker_count
+
+__all__ = ["Execution", "Keeper", "execute", "plan_for"]
+
+# progress(runs done, runs in all, stage, note)
+Progress = Callable[[float, int, str, str], None]
+
+
+class Keeper(Protocol):
+    """Where finished groups go, and where those of an interrupted comparison come from."""
+
+    def groups(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the arrays of every finished group."""
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of one group; they are safe when this returns."""
+
+
+class Memory:
+    """Keeps groups in this process alone."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, np.ndarray]] = {}
+
+    def groups(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the arrays of every finished group."""
+        return dict(self._groups)
+
+    def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of one group."""
+        self._groups[key] = dict(arrays)
+
+
+def plan_for(
+    source: Any,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    group: str | None = None,
+    order: str | None = None,
+    drop: Sequence[str] = (),
+    data_dir: str | PathLike[str] | None = None,
+    protocol: ComparisonProtocol = "fair",
+    seed: int = 0,
+    **options: Any,
+) -> Plan:
+    """Return the plan of a comparison of `source`; see `lossmith.compare.compare` for the arguments."""
+    dataset = (
+        source
+        if isinstance(source, Dataset)
+        else datasets.load(source, target=target, task=task, group=group, order=order, drop=drop, data_dir=data_dir)
+    )
+    if protocol == "published":
+        n_train = len(datasets.published_split(dataset).train)
+        if dataset.task == "regression":
+            values = dataset.target
+            dataset = replace(
+                dataset,
+                target=(values - values.mean()) / values.std(),
+                decisions=(*dataset.decisions, "target standardised on all rows, as the published protocol does"),
+            )
+    else:
+        n_train = len(datasets.split(dataset, seed=seed).train)
+    return make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
+
+
+class Execution:
+    """Trains what is missing of a plan, group after group."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        keeper: Keeper,
+        *,
+        progress: Progress | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        deadline: float | None = None,
+    ) -> None:
+        self.plan = plan
+        self.keeper = keeper
+        self.seats = Seats(plan)
+        self.programs = tuple(head_programs(plan, cores=worker_count()))
+        self.trainers = Trainers(plan)
+        self.groups = keeper.groups()
+        self.clock = clock
+        self.deadline = deadline
+        self._progress = progress
+        self._shares: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def train(self, n_seeds: int) -> None:
+        """Train every group that `n_seeds` trials need and that is not kept yet, baselines included."""
+        wanted = self._wanted(n_seeds)
+        total = self._runs(n_seeds)
+        done_before = total - sum(len(trials) * len(program.configurations) for program, _, trials in wanted)
+        sizes = {key: len(trials) * len(program.configurations) for program, key, trials in wanted}
+        found: dict[str, tuple[HeadProgram, list[Any]]] = {}
+        self._shares = {}
+
+        def report(key: str, epochs: int, all_epochs: int) -> None:
+            if self._progress is None:
+                return
+            with self._lock:
+                self._shares[key] = sizes[key] * epochs / all_epochs
+                self._progress(min(done_before + sum(self._shares.values()), total), total, "training", "")
+
+        def make(program: HeadProgram, key: str, trials: tuple[int, ...]) -> Any:
+            def build() -> Any:
+                data, seats = group_data(self.plan, program, self.seats, trials)
+                found[key] = (program, seats)
+                return program, data
+
+            return build
+
+        def done(key: str, result: GroupResult) -> None:
+            program, seats = found.pop(key)
+            arrays = group_arrays(self.plan, program, seats, result)
+            self.keeper.save(key, arrays)
+            self.groups[key] = arrays
+            report(key, 1, 1)
+
+        def source() -> Any:
+            for program, key, trials in wanted:
+                if self.deadline is not None and self.clock() > self.deadline and self.finished():
+                    return
+                yield key, make(program, key, trials)
+
+        if self._progress is not None:
+            self._progress(done_before, total, "compiling", "")
+        train_groups(self.trainers, source(), done, progress=report)  # type: ignore[arg-type]
+        self._train_baselines(min(n_seeds, self.finished()))
+
+    def _wanted(self, n_seeds: int) -> list[tuple[HeadProgram, str, tuple[int, ...]]]:
+        missing = [
+            (program, key, trials)
+            for program in self.programs
+            for key, trials in program.groups(n_seeds)
+            if key not in self.groups
+        ]
+        # seeds first, so that a comparison that is stopped early has every loss for the seeds it has
+        return sorted(missing, key=lambda item: item[2][0])
+
+    def _runs(self, n_seeds: int) -> int:
+        return sum(
+            len(trials) * len(program.configurations)
+            for program in self.programs
+            for _, trials in program.groups(n_seeds)
+        )
+
+    def finished(self) -> int:
+        """Return the number of trials that every program has finished, counted from the first."""
+        counts = []
+        for program in self.programs:
+            count = 0
+            while f"{program.key}/{count:05d}" in self.groups:
+                count += program.group_size
+            counts.append(count)
+        return min(counts)
+
+    def _train_baselines(self, n_seeds: int) -> None:
+        for trial in range(n_seeds):
+            key = f"baselines/{trial:05d}"
+            if key in self.groups:
+                continue
+            if self._progress is not None:
+                self._progress(self._runs(n_seeds), self._runs(n_seeds), "baselines", f"{trial + 1} of {n_seeds}")
+            if not self.seats[trial].split.redrawn and trial and not self.plan.settings.noise:
+                arrays = self.groups["baselines/00000"]
+            else:
+                arrays = baseline_arrays(self.plan, self.seats[trial], seed=engine_seed(self.plan, trial))
+            self.keeper.save(key, arrays)
+            self.groups[key] = dict(arrays)
+
+    def evidence(self, n_seeds: int, *, looks: int, seconds: float) -> Evidence:
+        """Return what is known about the first `n_seeds` trials."""
+        names = BASELINES[self.plan.dataset.task]
+        baselines = {
+            name: np.stack([self.groups[f"baselines/{trial:05d}"][name] for trial in range(n_seeds)]) for name in names
+        }
+        return Evidence(self.programs, self.groups, baselines, n_seeds, looks, seconds)
+
+
+def execute(
+    plan: Plan,
+    keeper: Keeper | None = None,
+    *,
+    progress: Progress | None = None,
+    time_limit: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Comparison:
+    """Train a plan to its end and return the result.
+
+    Parameters
+    ----------
+    plan : Plan
+    keeper : Keeper, optional
+        Holds the groups of an interrupted run and receives new ones.
+    progress : callable, optional
+        `progress(runs done, runs in all, stage, note)`.
+    time_limit : float, optional
+        Seconds after which no further group begins; verdicts are drawn from the seeds that every loss has.
+    clock : callable
+        Returns seconds.
+    """
+    began = clock()
+    deadline = None if time_limit is None else began + time_limit
+    execution = Execution(plan, keeper or Memory(), progress=progress, clock=clock, deadline=deadline)
+    looks = DEFAULTS.looks if plan.settings.auto else (plan.settings.seeds,)
+    result = None
+    for look in looks:
+        execution.train(look)
+        n_seeds = min(look, execution.finished())
+        evidence = execution.evidence(n_seeds, looks=len(looks), seconds=clock() - began)
+        if progress is not None:
+            progress(1, 1, "judging", "")
+        result = summarise(plan, evidence, execution.seats, versions=versions.versions())
+        late = deadline is not None and clock() > deadline
+        if late or not any(one.difference and one.difference.verdict == "undecided" for one in result.standings):
+            break
+    if result is None:
+        raise InvalidInputError("a comparison without seeds", expected="at least one")
+    return result
