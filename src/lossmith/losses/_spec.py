@@ -126,7 +126,7 @@ class Loss:
         for name, value in values.items():
             if name not in known:
                 raise UnknownNameError(f"{self.name} has no parameter {name!r}", advice=did_you_mean(name, known))
-            if not isinstance(value, Real) or isinstance(value, bool) or float(value) not in known[name].interval:
+            if isinstance(value, bool) or not isinstance(value, Real) or float(value) not in known[name].interval:
                 raise DomainError(
                     f"{name}={value!r} of {self.name}",
                     expected=f"a number in {known[name].interval}",

@@ -1,0 +1,18 @@
+"""Every loss equals its definition in 40-digit arithmetic; every loss has one."""
+
+from __future__ import annotations
+
+import pytest
+from loss_draws import every_configuration
+from loss_oracles import ORACLES, check_oracle
+
+from lossmith.losses import LOSSES
+
+
+@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+def test_equals_definition(loss) -> None:
+    check_oracle(loss)
+
+
+def test_every_loss_has_a_definition() -> None:
+    assert set(ORACLES) == set(LOSSES)
