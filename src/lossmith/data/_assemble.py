@@ -42,6 +42,12 @@ def from_table(table: _files.Table, choices: Choices) -> Dataset:
     frame = table.frame
     if not frame.width or not frame.height:
         raise DataError(f"{table.source!r} has no rows", expected="a table with rows", advice="check the source")
+    if frame.width == 1:
+        raise DataError(
+            f"{table.source!r} has one column only",
+            expected="a target and at least one column to learn from",
+            advice="check the separator: commas, semicolons, tabs, vertical bars and blanks are recognised",
+        )
     if choices.target is None:
         raise _notes.no_target(frame.columns)
     named = {"target": choices.target, "group": choices.group, "order": choices.order}

@@ -18,7 +18,7 @@ NUMBER_SHARE = 0.9  # from this share of numeric cells on, other text is an erro
 TEXT_SHARE = 0.5  # of different values, above which text is not a category
 
 _IDENTIFIER = re.compile(
-    r"(^|[^a-z])(id|ids|uuid|guid|index|idx|key|row|rownum|rownumber|rowid|serial|record|unnamed: ?0)$|[a-z](Id|ID|Key|Index|Number)$"
+    r"(^|[^a-z])(id|ids|uuid|guid|index|idx|key|row|rownum|rownumber|rowid|serial|record|unnamed: ?0|unnamed_\d+)$|[a-z](Id|ID|Key|Index|Number)$"
 )
 
 
@@ -106,12 +106,18 @@ def examine(values: pl.Series, *, comma_separated: bool = False) -> Examined:
     if column.role == "dropped":
         return Examined(replace(column, n_missing=n_missing), series, notes)
     if series.drop_nulls().n_unique() == 1 and not n_missing:
-        return _dropped(series, "constant", f"every value is {_values.quoted(series[0])}")
+        return _dropped(series, "constant", f"every value is {_values.quoted(_values.to_text(series)[0])}")
     if column.kind == "numeric":
         _values.check_finite(series, name)
         if _is_identifier(series):
             return _dropped(series, "identifier", "a different whole number in every row, and named like an identifier")
         column = replace(column, decision="a number, standardised")
+        if _counts_rows(series):
+            notes = (
+                *notes,
+                f"Column {_values.quoted(name)} counts the rows; "
+                f"if it is only a row number, leave it out with drop=({name!r},).",
+            )
     if column.kind == "date":
         column = _date_parts(column, series)
     if n_missing:
@@ -132,6 +138,11 @@ def _is_identifier(numbers: pl.Series) -> bool:
         and (numbers.round() == numbers).all()
         and numbers.n_unique() == len(numbers)
     )
+
+
+def _counts_rows(numbers: pl.Series) -> bool:
+    steps = numbers.diff().drop_nulls()
+    return numbers.null_count() == 0 and len(steps) > 0 and bool((steps == 1).all())
 
 
 def _examine_text(text: pl.Series, *, comma_separated: bool) -> Examined:

@@ -18,6 +18,7 @@ from lossmith.data._values import clean_text, quoted
 __all__ = ["Delimited", "read_delimited"]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "blanks"}
+_NO_SEPARATOR = "\x1f"  # does not occur in text: one column
 _SAMPLE = 200_000  # characters from which the separator is chosen
 _SAMPLE_ROWS = 500
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
@@ -101,12 +102,13 @@ def _sniff(text: str) -> tuple[str, int]:
         width, count = Counter(len(row) for row in rows).most_common(1)[0]
         if width > 1 and len(rows[0]) > 1:
             fits[separator] = (count / len(rows), rows)
-    if not fits:
-        return ("\x1f", 1)  # a separator that does not occur: one column
-    best = max(share for share, _ in fits.values())
-    # blanks occur inside text: they separate only where nothing else does, and every line agrees
-    candidates = [s for s, (share, _) in fits.items() if share >= best - 0.02 and (s != " " or share == 1.0)]
-    candidates = [s for s in candidates if s != " "] or candidates or list(fits)
+    # blanks and other marks also occur in prose: most lines must agree, and blanks separate only where nothing else does
+    good = {s: share for s, (share, _) in fits.items() if share >= (0.98 if s == " " else 0.5)}
+    if not good:
+        return _NO_SEPARATOR, 1
+    if len(good) > 1:
+        good.pop(" ", None)
+    candidates = [s for s, share in good.items() if share >= max(good.values()) - 0.02]
     clean = [s for s in candidates if not any(o in cell for o in candidates if o != s for cell in fits[s][1][0])]
     separator = (clean or candidates)[0]
     return separator, Counter(len(row) for row in fits[separator][1]).most_common(1)[0][0]
@@ -190,7 +192,7 @@ def _is_header(first: list[str], body: pl.DataFrame, known: Collection[str]) -> 
 
 
 def _names(first: list[str], path: str, decisions: list[str]) -> list[str]:
-    names = [cell or f"column_{number}" for number, cell in enumerate(first, start=1)]
+    names = [cell or f"unnamed_{number}" for number, cell in enumerate(first, start=1)]
     unnamed = [name for cell, name in zip(first, names, strict=True) if not cell]
     if unnamed:
         decisions.append(f"Columns without a name are called {', '.join(unnamed)}.")

@@ -21,7 +21,9 @@ def is_frame(value: object) -> bool:
         return True
     import narwhals as nw
 
-    return isinstance(nw.from_native(value, pass_through=True), nw.DataFrame | nw.LazyFrame)
+    return nw.dependencies.is_into_dataframe(value) or isinstance(
+        nw.from_native(value, pass_through=True), nw.DataFrame | nw.LazyFrame
+    )
 
 
 def to_polars(frame: Any) -> pl.DataFrame:
@@ -40,7 +42,11 @@ def to_polars(frame: Any) -> pl.DataFrame:
         return frame
     import narwhals as nw
 
-    names = [str(name) for name in frame.columns]
+    try:
+        wrapped = nw.from_native(frame)
+        names = [str(name) for name in wrapped.columns]
+    except nw.exceptions.DuplicateError:
+        names = [str(name) for name in frame.columns]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
         raise DataError(
@@ -48,7 +54,6 @@ def to_polars(frame: Any) -> pl.DataFrame:
             expected="different column names",
             advice="rename or remove one of them",
         )
-    wrapped = nw.from_native(frame)
     if isinstance(wrapped, nw.LazyFrame):
         return wrapped.collect(backend="polars").to_native()
     columns = []

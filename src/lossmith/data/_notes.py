@@ -46,11 +46,16 @@ def no_target(names: list[str]) -> DataError:
 
 def no_features(columns: list[Column]) -> DataError:
     """Return the error for a table in which no column is left to learn from."""
-    reasons = "; ".join(f"{quoted(column.name)} {column.decision}" for column in columns if column.role == "dropped")
+    others = [column for column in columns if column.role != "target"]
+    reasons = "; ".join(
+        f"{quoted(column.name)} " + (column.decision if column.role == "dropped" else f"is the {column.role} column")
+        for column in others[:5]
+    )
+    more = f"; and {len(others) - 5} more" if len(others) > 5 else ""
     return DataError(
-        f"no feature is left ({reasons or 'the target is the only column'})",
+        f"no feature is left ({reasons}{more})",
         expected="at least one column to learn from",
-        advice="add columns, or rename them if they are no identifiers",
+        advice="add columns, or rename those that are no identifiers",
     )
 
 
@@ -133,6 +138,9 @@ def describe(
         counts_by_class = np.bincount(found.values, minlength=len(found.class_names))
         largest = int(counts_by_class.argmax())
         share = counts_by_class[largest] / counts_by_class.sum()
+        same = _differ_in_case(found.class_names)
+        if same:
+            said.append(f"Classes {quoted(same[0])} and {quoted(same[1])} differ only in capital letters.")
         if share >= IMBALANCE:
             said.append(
                 f"Imbalanced: {share:.1%} of the rows are {quoted(found.class_names[largest])}, "
@@ -146,6 +154,15 @@ def describe(
         name = next(column.name for column in kept if column.kind == "date")
         said.append(f"Rows are split at random although there are dates; order={name!r} would split them by time.")
     return tuple(said)
+
+
+def _differ_in_case(names: tuple[str, ...]) -> tuple[str, str] | None:
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.lower(), name)
+        if first != name:
+            return first, name
+    return None
 
 
 def _leaks(features: pl.DataFrame | np.ndarray, found: Target) -> list[str]:

@@ -68,7 +68,7 @@ def read_groups(values: pl.Series) -> np.ndarray:
     text = _values.to_text(_columns.canonical(values))
     if text.null_count():
         raise DataError(
-            f"the group {_values.quoted(values.name)} is missing in {text.null_count():,} rows, "
+            f"the group {_values.quoted(values.name)} is missing in {text.null_count():,} of {len(text):,} rows, "
             f"the first is row {int(text.is_null().arg_max() or 0) + 1}",
             expected="a group for every row",
             advice="give each of these rows a group of its own",
@@ -93,7 +93,7 @@ def read_order(values: pl.Series, *, comma_separated: bool = False) -> np.ndarra
     if series.null_count():
         raise DataError(
             f"the order {_values.quoted(values.name)} is missing, or neither a number nor a date, in "
-            f"{series.null_count():,} rows, the first is row {int(series.is_null().arg_max() or 0) + 1}",
+            f"{series.null_count():,} of {len(series):,} rows, the first is row {int(series.is_null().arg_max() or 0) + 1}",
             expected="a number or a date in every row",
             advice="correct these rows, or name another column",
         )

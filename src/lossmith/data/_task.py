@@ -82,7 +82,7 @@ def read_target(values: pl.Series, *, task: str | None = None, comma_separated: 
         _columns.check_number_column(series, numbers)
         if numbers.count() == len(series):
             series = numbers
-    if series.dtype == pl.Datetime:
+    if series.dtype == pl.Datetime or (series.dtype == pl.String and _values.date_format(series)):
         raise DataError(
             f"the target {_values.quoted(name)} holds dates",
             expected="numbers or classes",
