@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from lossmith._catalogue import Catalogue
@@ -308,6 +307,7 @@ def measure(
 
     Examples
     --------
+    >>> import numpy as np
     >>> numbers = measure(np.array([0, 1]), task="binary", score=np.array([[-1.0, 2.0]]))
     >>> {name: value.item() for name, value in numbers.items()}
     {'accuracy': 1.0, 'balanced_accuracy': 1.0, 'roc_auc': 1.0}

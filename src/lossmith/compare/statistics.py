@@ -174,7 +174,7 @@ def row_variance(rows: Floats, *, at_least: float = 0.0) -> tuple[float, float, 
     cells = np.where(seen, rows, 0.0)
     by_seed, by_row = seen.sum(axis=1), seen.sum(axis=0)
     seeds, tested, total = len(rows), int((by_row > 0).sum()), int(seen.sum())
-    if total == tested or total == seeds or seeds < 2:
+    if total in (tested, seeds) or seeds < 2:
         return at_least, 0.0, float(seeds - 1)  # no row twice: rows are nested in seeds and already in their spread
     deviation = np.where(seen, cells - cells.sum() / total, 0.0)
     squares = float((deviation**2).sum())

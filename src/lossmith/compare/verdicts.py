@@ -171,7 +171,8 @@ def _oriented(
             f"direction {direction!r}", expected="'higher' or 'lower'", advice="use metric.direction"
         )
     sign = 1.0 if direction == "higher" else -1.0
-    oriented, failures = {}, {}
+    oriented: dict[str, Floats] = {}
+    failures: dict[str, int] = {}
     for loss, values in scores.items():
         values = np.asarray(values, dtype=np.float64)
         missing = np.isnan(values)
