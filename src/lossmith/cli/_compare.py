@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -127,6 +128,15 @@ def add(app: typer.Typer) -> None:
         order: Annotated[
             str | None, typer.Option("--order", metavar="COL", help="Time: the last rows are the test rows.")
         ] = None,
+        drop: Annotated[
+            list[str] | None, typer.Option("--drop", metavar="COL,COL", help="Columns to leave out.")
+        ] = None,
+        data_dir: Annotated[
+            Path | None,
+            typer.Option(
+                "--data-dir", metavar="DIR", envvar="LOSSMITH_DATA", help="Folder in which files are looked for."
+            ),
+        ] = None,
         seed: options.Seed = 0,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Print the plan and its estimated time; train nothing.")
@@ -158,7 +168,7 @@ def add(app: typer.Typer) -> None:
                 source,
                 target=target,
                 losses=",".join(losses or ["all"]),
-                model=options.one(models, option="--models") or "mlp",
+                model=options.one(models, option="--models"),
                 optimizer=options.one(optimizers, option="--optimizers"),
                 learning_rates=learning_rates,
                 noise=noise,
@@ -174,8 +184,11 @@ def add(app: typer.Typer) -> None:
                 task=task,
                 group=group,
                 order=order,
+                drop=[column for text in drop or () for column in text.split(",")],
+                data_dir=data_dir,
                 progress=progress,
                 dry_run=dry_run,
             )
+        if dry_run:
+            return results.show_plan(result, as_json=shape == "json")
         return results.finish(result, store=keep, out=out, report=report, shape=shape, strict=strict)
-

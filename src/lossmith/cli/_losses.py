@@ -44,9 +44,12 @@ def add(app: typer.Typer) -> None:
         task: Annotated[
             str | None, typer.Option("--task", metavar="TASK", help="Only `regression`, `binary` or `multiclass`.")
         ] = None,
+        library: Annotated[
+            str, typer.Option("--library", metavar="NAME", help="Code to paste for `keras`, `torch` or `sklearn`.")
+        ] = "keras",
         json: options.Json = False,
     ) -> None:
-        """List the losses, or show one: when to use it, head, targets, formula, gradient, parameters."""
+        """List the losses, or show one: when to use it, head, targets, formula, gradient, parameters, code to paste."""
         from lossmith.cli._show import fields, print_json, table
         from lossmith.losses import LOSSES, get
 
@@ -55,7 +58,9 @@ def add(app: typer.Typer) -> None:
             if json:
                 print_json(described(loss))
             else:
+                code = _code(loss, library)
                 fields(explained(loss))
+                print(f"\n{code}")
             return
         records = [described(loss) for loss in LOSSES.values() if task in (None, loss.task)]
         if task is not None and not records:
@@ -65,6 +70,16 @@ def add(app: typer.Typer) -> None:
         else:
             columns = ("name", "task", "elicits", "head", "encoding", "when")
             table(records, columns, empty="no loss", optional=("encoding", "head", "elicits"))
+
+
+def _code(loss: Loss, library: str) -> str:
+    from lossmith._errors import UnknownNameError, did_you_mean
+    from lossmith.losses import configure
+
+    code = configure(loss)
+    if library not in code:
+        raise UnknownNameError(f"unknown library {library!r}", advice=did_you_mean(library, code))
+    return code[library] or f"# {library} has no such loss"
 
 
 def _unknown_task(task: str) -> None:
@@ -78,6 +93,8 @@ def _unknown_task(task: str) -> None:
 
 def described(loss: Loss) -> dict[str, Any]:
     """Return the record as plain values."""
+    from lossmith.losses import configure
+
     return {
         "name": loss.name,
         "task": loss.task,
@@ -104,6 +121,7 @@ def described(loss: Loss) -> dict[str, Any]:
         "when_not": loss.when_not,
         "reference": loss.reference,
         "twins": dict(loss.twins),
+        "code": configure(loss),
         "aliases": list(loss.aliases),
     }
 

@@ -17,9 +17,10 @@ from lossmith.cli import _options as options
 
 if TYPE_CHECKING:
     from lossmith.compare import Comparison
+    from lossmith.compare.plan import Plan
     from lossmith.report import ProgressDisplay
 
-__all__ = ["finish", "interruptible", "progress_display", "store_command"]
+__all__ = ["check_format", "finish", "interruptible", "present", "progress_display", "show_plan", "store_command"]
 
 FORMATS = ("text", "json", "csv", "md", "github")
 
@@ -62,20 +63,64 @@ def finish(
     result: Comparison, *, store: Path, out: Path | None, report: Path | None, shape: str, strict: bool = False
 ) -> int:
     """Write the files of a comparison, show it, and return the exit code."""
-    from lossmith.report import render, show, write_report
+    from lossmith.report import render
 
     place = report or (out or Path()) / f"{file_name(result.data.name)}.html"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_report(result, place)
     if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
         (out / "comparison.json").write_text(render(result, "json"), encoding="utf-8")
         result.trials.write_csv(out / "trials.csv")
+    present(result, store=store, report=place, shape=shape)
+    return exit_code(result) if strict else 0
+
+
+def present(result: Comparison, *, store: Path, report: Path | None, shape: str) -> int:
+    """Write the report where one is asked for, and show the result on standard output."""
+    from lossmith.report import render, show, write_report
+
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        write_report(result, report)
     if shape == "text":
-        repeat = store_command(f"repeat {result.run}", store) if result.run is not None else None
-        show(result, report=str(place), store=str(store), repeat=repeat)
+        repeat = None if result.run is None else store_command(f"repeat {result.run}", store)
+        show(result, report=None if report is None else str(report), store=str(store), repeat=repeat)
     else:
         sys.stdout.write(render(result, shape))  # type: ignore[arg-type]
-    return exit_code(result) if strict else 0
+    return 0
+
+
+def show_plan(plan: Plan, *, as_json: bool) -> int:
+    """Show what would be trained."""
+    from dataclasses import asdict
+
+    from lossmith.cli._show import fields, print_json
+
+    settings, dataset = plan.settings, plan.dataset
+    left_out = [{"loss": item.loss, "reason": item.reason} for item in plan.not_applicable]
+    if as_json:
+        print_json(
+            {"settings": asdict(settings), "runs": plan.n_runs, "shared": plan.shared, "not_applicable": left_out}
+        )
+        return 0
+    rows = [
+        ("data", f"{dataset.name}, {dataset.n_samples:,} rows, {dataset.task}"),
+        (
+            "model",
+            f"{settings.model}, {settings.optimizer}, {settings.epochs} epochs, batches of {settings.batch_size}",
+        ),
+        ("judged by", f"{settings.metric}, margin {settings.margin:g}"),
+        ("rates", ", ".join(f"{rate:g}" for rate in settings.learning_rates)),
+        ("seeds", f"{settings.seeds}{', more until decided' if settings.auto else ''}"),
+        ("losses", ", ".join(map(str, plan.losses))),
+        *(("same as", f"{loss} has the gradient of {other}") for loss, other in plan.shared.items()),
+        *(("left out", f"{item['loss']}: {item['reason']}") for item in left_out),
+        (
+            "runs",
+            f"{len(plan.losses)} losses x {len(settings.learning_rates)} rates x {settings.seeds} seeds = {plan.n_runs:,}",
+        ),
+    ]
+    fields([*rows, *(("decided", decision) for decision in dataset.decisions)])
+    return 0
 
 
 def file_name(name: str) -> str:

@@ -1,0 +1,262 @@
+"""The text of every generated page, from the catalogues."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import lossmith
+from lossmith._catalogue import Catalogue
+from lossmith._checks import Check
+
+_PROPERTIES = {
+    "convex": "convex in the raw output",
+    "smooth": "continuously differentiable",
+    "bounded": "bounded above",
+    "robust": "bounded gradient",
+    "strictly_proper": "strictly proper",
+    "symmetric_noise": "unaffected by symmetric label noise",
+}
+_AXES = {"keras": "Keras", "torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+def catalogues() -> dict[str, Catalogue[Any]]:
+    """Return every catalogue of the package, by the kind of its records."""
+    found: dict[str, Catalogue[Any]] = {}
+    for module in pkgutil.walk_packages(lossmith.__path__, "lossmith."):
+        if module.name == "lossmith.__main__":
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Catalogue):
+                found.setdefault(value.kind, value)
+    return found
+
+
+def all_pages() -> dict[str, str]:
+    """Return the generated pages, by their path under `docs`."""
+    found = catalogues()
+    pages = {
+        "defaults.md": defaults_page(),
+        "command-line.md": command_line_page(),
+        "data.md": data_page(found["built-in data set"]),
+        "models.md": models_page(found["model"]),
+        "metrics.md": metrics_page(found["metric"]),
+        "divergences.md": divergences_page(found["divergence"]),
+        "losses/index.md": losses_page(found["loss"]),
+    }
+    pages |= {f"losses/{loss.name}.md": loss_page(loss) for loss in found["loss"].values()}
+    checks = [catalogue for catalogue in found.values() if all(isinstance(item, Check) for item in catalogue.values())]
+    pages["checks.md"] = checks_page([check for catalogue in checks for check in catalogue.values()])
+    return pages
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a Markdown table."""
+    lines = [f"| {' | '.join(header)} |", f"| {' | '.join('---' for _ in header)} |"]
+    for row in rows:
+        lines.append(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |")
+    return "\n".join(lines)
+
+
+def _names(record: Any) -> str:
+    return ", ".join(f"`{alias}`" for alias in record.aliases)
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"`{name}={value:g}`" if isinstance(value, float) else f"`{name}={value}`" for name, value in values.items()
+    )
+
+
+def defaults_page() -> str:
+    """Return the one table of everything that is chosen when the user says nothing."""
+    from lossmith.compare.metrics import IMBALANCED, METRICS
+    from lossmith.compare.plan import DEFAULTS, RATE_FACTORS
+
+    rates = ", ".join(f"{DEFAULTS.learning_rate * factor:.3g}" for factor in RATE_FACTORS)
+    batches = ", ".join(f"{size} from {rows:,} training rows" if rows else str(size) for rows, size in DEFAULTS.batches)
+    looks = ", ".join(map(str, DEFAULTS.looks))
+    rows = [
+        ("losses", "all that fit the task", "`--losses`"),
+        ("model", f"`{DEFAULTS.model}`", "`--models`"),
+        ("optimiser", f"`{DEFAULTS.optimizer}`", "`--optimizers`"),
+        ("learning rate", f"tuned for each loss on validation data among {rates}", "`--learning-rates`"),
+        ("seeds", f"{DEFAULTS.seeds}; with `auto`, looks at {looks}", "`--seeds`"),
+        ("batch size", batches, "`--batch-size`"),
+        ("epochs", f"as many as make {DEFAULTS.steps:,} steps, between {DEFAULTS.min_epochs} and {DEFAULTS.max_epochs}", "`--epochs`"),
+        ("weights that are judged", "those of the epoch that was best on validation data", "`--protocol`"),
+        ("early stopping", f"from {DEFAULTS.patience_from_rows:,} training rows, after {DEFAULTS.patience} epochs without gain", "`--protocol`"),
+        ("confidence", f"{DEFAULTS.level:.0%}, simultaneous over the losses (Holm)", ""),
+        ("label noise", "none", "`--noise`"),
+        ("split", "train 60 %, validation 20 %, test 20 %; drawn anew for every seed, stratified; by group or in order of time where asked", "`--group`, `--order`"),
+        ("metric", f"accuracy; ROC-AUC where one class has {IMBALANCED:.0%} of the rows or more; RMSE for numbers", "`--metric`"),
+        ("store", "`lossmith.db` in the working folder", "`--store`"),
+        ("report", "named for the data, in the working folder", "`--report`, `--out`"),
+        ("seed from which all others are drawn", "0", "`--seed`"),
+    ]  # fmt: skip
+    margins = [
+        (
+            f"`{metric.name}`",
+            f"{metric.margin:.0%} of the best" if metric.relative else f"{metric.margin:g}",
+            metric.unit,
+        )
+        for metric in METRICS.values()
+    ]
+    return "\n\n".join(
+        [
+            "# Defaults",
+            "What `lossmith compare` chooses when nothing is said. Every choice is printed, stored and shown in the report.",
+            table(("what", "default", "option"), rows),
+            "## Margins",
+            "Two losses are *equivalent* when the whole interval of their difference lies inside the margin (`--margin`, in units of the metric).",
+            table(("metric", "margin", "unit of the metric"), margins),
+        ]
+    )
+
+
+def command_line_page() -> str:
+    """Return the reference of every command, from the program itself."""
+    import typer
+    from typer.cli import get_docs_for_click
+    from typer.main import get_command
+
+    from lossmith.cli._app import application
+
+    command = get_command(application())
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lossmith", title="Command line")
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def losses_page(losses: Catalogue[Any]) -> str:
+    """Return the overview of all losses."""
+    parts = [
+        "# Losses",
+        "Every loss takes the raw output of the model. Parameters are typed after the name: `huber:delta=2`.",
+    ]
+    for task in dict.fromkeys(loss.task for loss in losses.values()):
+        rows = [
+            (f"[{loss.name}]({loss.name}.md)", loss.elicits, loss.head.name, loss.encoding, loss.when)
+            for loss in losses.values()
+            if loss.task == task
+        ]
+        parts += [f"## {task.capitalize()}", table(("loss", "elicits", "head", "targets", "when"), rows)]
+    return "\n\n".join(parts)
+
+
+def loss_page(loss: Any) -> str:
+    """Return the page of one loss."""
+    from lossmith.losses import configure
+
+    support = ", none of them 0" if loss.full_support else ""
+    facts = [
+        ("task", loss.task),
+        ("elicits", loss.elicits),
+        ("head", f"`{loss.head.name}`: {loss.head.explanation}"),
+        ("targets", f"`{loss.encoding}`, in {loss.interval}{support}"),
+        (
+            "properties",
+            ", ".join(words for name, words in _PROPERTIES.items() if getattr(loss, name)) or "none of the named ones",
+        ),
+        ("elsewhere", ", ".join(f"{library} `{name}`" for library, name in loss.twins.items()) or "nowhere known"),
+        ("also called", _names(loss) or "nothing else"),
+        ("reference", loss.reference),
+    ]
+    parts = [f"# {loss.name}", f"**Use it** when: {loss.when}", f"**Not** when: {loss.when_not}"]
+    parts += [
+        f"$$\n{loss.formula}\n$$",
+        f"Gradient in the raw output z, with target y:\n\n$$\n{loss.gradient}\n$$",
+        table(("", ""), facts),
+    ]
+    if loss.parameters:
+        rows = [(f"`{item.name}`", f"{item.default:g}", item.interval, item.meaning) for item in loss.parameters]
+        parts += ["## Parameters", table(("name", "default", "interval", "meaning"), rows)]
+    parts.append("## Code to paste")
+    for library, code in configure(loss).items():
+        if code:
+            parts.append(f"{_AXES[library]}:\n\n```python\n{code}\n```")
+    return "\n\n".join([*parts, "[All losses](index.md)"])
+
+
+def data_page(data: Catalogue[Any]) -> str:
+    """Return the list of built-in data sets."""
+    rows = [
+        (f"`{item.name}`", item.task, item.description, _values(item.parameters), item.reference, item.licence)
+        for item in data.values()
+    ]
+    return "\n\n".join(
+        [
+            "# Built-in data",
+            "Parameters are typed after the name: `lossmith compare circles:noise=0.2`.",
+            table(("name", "task", "what", "parameters", "source", "licence"), rows),
+        ]
+    )
+
+
+def models_page(models: Catalogue[Any]) -> str:
+    """Return the list of model families with their fields."""
+    parts = ["# Models", "Fields are typed after the name: `--models mlp:hidden=64x64,dropout=0.2`."]
+    for model in models.values():
+        rows = [(f"`{item.name}`", f"`{item.default}`", item.meaning) for item in model.fields]
+        parts += [
+            f"## {model.name}",
+            f"{model.description} ({model.reference})",
+            table(("field", "default", "meaning"), rows),
+        ]
+    return "\n\n".join(parts)
+
+
+def metrics_page(metrics: Catalogue[Any]) -> str:
+    """Return the list of metrics."""
+    parts = ["# Metrics", "What a comparison may be judged by. Losses are never ranked by their own value."]
+    for metric in metrics.values():
+        margin = f"{metric.margin:.0%} of the reference" if metric.relative else f"{metric.margin:g}"
+        facts = [
+            ("tasks", ", ".join(metric.tasks)),
+            ("better", metric.direction),
+            ("needs", metric.needs),
+            ("margin", margin),
+            ("parameters", _values(metric.parameters) or "none"),
+            ("also called", _names(metric) or "nothing else"),
+            ("reference", metric.reference),
+        ]
+        parts += [f"## {metric.name}", metric.when, f"$$\n{metric.formula}\n$$", table(("", ""), facts)]
+    return "\n\n".join(parts)
+
+
+def divergences_page(divergences: Catalogue[Any]) -> str:
+    """Return the list of divergences."""
+    parts = ["# Divergences", "Of a first distribution p and a second one q, exact at zero, on arrays of any library."]
+    for item in divergences.values():
+        known = [
+            "symmetric" if item.symmetric else "not symmetric",
+            "bounded" if item.upper_bound is not None else "unbounded",
+            {"no": "no metric", "itself": "a metric", "square root": "its square root is a metric"}[item.metric],
+        ]
+        facts = [
+            ("axioms", ", ".join(known)),
+            ("infinite for", item.infinite_for),
+            ("parameters", ", ".join(f"`{entry.name}={entry.default:g}` in {entry.interval}: {entry.meaning}" for entry in item.parameters) or "none"),
+            ("also called", _names(item) or "nothing else"),
+            ("reference", item.reference),
+        ]  # fmt: skip
+        parts += [f"## {item.name}", item.when, f"$$\n{item.formula}\n$$", table(("", ""), facts)]
+    return "\n\n".join(parts)
+
+
+def checks_page(checks: Sequence[Check]) -> str:
+    """Return the page of all coded checks; reports link to its headings."""
+    parts = [
+        "# Checks",
+        "Everything judged automatically has a code. Reports show it with its evidence; here is what it means.",
+    ]
+    for check in sorted(checks, key=lambda check: check.code):
+        parts += [
+            f"## {check.code}",
+            f"**{check.name}**, {check.severity}. {check.what}",
+            f"*Why it matters:* {check.why}",
+            f"*What to do:* {check.advice}",
+        ]
+    return "\n\n".join(parts)
