@@ -21,14 +21,16 @@ from lossmith.divergence._terms import Terms
 
 __all__ = ["BLOCK", "is_numpy", "total"]
 
-BLOCK = 2**14  # entries of one block: with its scratch arrays it fits a second-level cache
+BLOCK = 2**14  # entries of one block: with its score of scratch arrays it fits a second-level cache
+_PLAIN = 4  # times as many for the plain sum, which has one scratch array
 # below this the plain sum of p log(p / q) has lost digits to cancellation, and the row is done again term by term
 _SMALL = 1e-2
+_SHORT = 64
 
 
 def is_numpy(xp: Namespace) -> bool:
     """Return whether `xp` is NumPy's namespace."""
-    return bool(xp.__name__.endswith(".numpy") or xp.__name__ == "numpy")
+    return xp.__name__ in ("numpy", "array_api_compat.numpy")
 
 
 def total(
@@ -60,9 +62,9 @@ class _Task:
     part: int
 
 
-def _tasks(n_rows: int, n_columns: int) -> tuple[list[_Task], int]:
-    width = min(n_columns, BLOCK)
-    height = max(1, BLOCK // width)
+def _tasks(n_rows: int, n_columns: int, size: int) -> tuple[list[_Task], int]:
+    width = min(n_columns, size)
+    height = max(1, size // width)
     n_parts = math.ceil(n_columns / width)
     return [
         _Task(slice(row, min(row + height, n_rows)), slice(part * width, min((part + 1) * width, n_columns)), part)
@@ -91,7 +93,7 @@ def _run(work: Callable[[int], None], n_tasks: int) -> None:
 
 def _numpy_total(columns: list[Any], terms: Terms, quick: bool, check: bool, ends: tuple[Side, Side]) -> np.ndarray:
     p, q, log_p, log_q = columns
-    tasks, n_parts = _tasks(*p.shape)
+    tasks, n_parts = _tasks(*p.shape, BLOCK * _PLAIN if quick else BLOCK)
     partial = np.empty((n_parts, p.shape[0]))
     weigh = check or quick
     masses = np.empty((2, n_parts, p.shape[0]) if weigh else (2, 0, 0))
@@ -101,14 +103,14 @@ def _numpy_total(columns: list[Any], terms: Terms, quick: bool, check: bool, end
         return None if array is None else np.ascontiguousarray(array[task.rows, task.columns], dtype=np.float64)
 
     def exact(one: Any, two: Any, three: Any = None, four: Any = None) -> Any:
-        return terms(Pair(np, one, two, three, four)).sum(axis=1)
+        return _row_sums(terms(Pair(np, one, two, three, four)))
 
     def work(number: int) -> None:
         task = tasks[number]
         one, two = block(p, task), block(q, task)
         if weigh:
             for side, values in enumerate((one, two)):
-                masses[side, task.part, task.rows] = values.sum(axis=1)
+                masses[side, task.part, task.rows] = _row_sums(values)
                 lowest[side, number] = values.min()
         if not quick:
             partial[task.part, task.rows] = exact(one, two, block(log_p, task), block(log_q, task))
@@ -144,8 +146,16 @@ def _uncertain(value: np.ndarray) -> np.ndarray:
 
 def _plain_kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     ratio = p / q
-    # fmax turns 0 / 0 and 0 into a positive number, whose logarithm times p = 0 is 0
-    np.fmax(ratio, np.finfo(np.float64).tiny, out=ratio)
+    if not p.min() > 0:
+        # fmax turns 0 / 0 and 0 into a positive number, whose logarithm times p = 0 is 0
+        np.fmax(ratio, np.finfo(np.float64).tiny, out=ratio)
     np.log(ratio, out=ratio)
     ratio *= p
-    return ratio.sum(axis=1)
+    return _row_sums(ratio)
+
+
+def _row_sums(block: np.ndarray) -> np.ndarray:
+    # NumPy reduces short rows one call at a time; a product with ones is several times faster there
+    if block.shape[1] <= _SHORT:
+        return block @ np.ones(block.shape[1])
+    return block.sum(axis=1)

@@ -103,8 +103,14 @@ def _side(xp: Namespace, array: Array, given: str, axis: int, smoothing: str, na
     return side
 
 
+def _detached(array: Array) -> Array:
+    """Return the numbers without PyTorch's record of how they came about: checks have no gradient."""
+    return array.detach() if hasattr(array, "detach") else array
+
+
 def _check_values(xp: Namespace, side: Side, axis: int, name: str) -> None:
-    values = side.values if side.logs is None else side.logs
+    shares = _detached(side.values)
+    values = shares if side.logs is None else _detached(side.logs)
     if bool(xp.any(xp.isnan(values))):
         raise DomainError(f"{name} holds NaN", expected="numbers", advice="drop or fill missing values first")
     if side.given == "real":
@@ -112,7 +118,7 @@ def _check_values(xp: Namespace, side: Side, axis: int, name: str) -> None:
             raise DomainError(f"{name} holds an infinity", expected="finite numbers")
         return
     if side.given == "log_probabilities":
-        check_mass(name, float(xp.min(side.values)), xp.sum(side.values, axis=axis), xp, side.given)
+        check_mass(name, float(xp.min(shares)), xp.sum(shares, axis=axis), xp, side.given)
         return
     lowest = float(xp.min(values))
     if side.given == "positive":

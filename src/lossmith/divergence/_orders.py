@@ -131,7 +131,9 @@ def _renyi(xp: Namespace, one: Side, two: Side, order: float, axis: int) -> Arra
     if math.isinf(order):
         low = xp.full_like(pair.p, -math.inf)
         outside = xp.where(pair.p_positive, xp.full_like(pair.p, math.inf), low)
-        return xp.max(xp.where(pair.both, pair.log_ratio, outside), axis=axis)
+        largest = xp.max(xp.where(pair.both, pair.log_ratio, outside), axis=axis)
+        # masses that differ by rounding can leave every ratio below 1
+        return xp.where(largest > 0, largest, xp.zeros_like(largest))
     powers = _terms.log_power(order)(pair)
     peak = xp.max(powers, axis=axis, keepdims=True)
     shift = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))

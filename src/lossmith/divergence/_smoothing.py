@@ -138,7 +138,7 @@ def probabilities(counts: Any, *, smoothing: str = "none", axis: int = -1) -> Ar
     if not xp.isdtype(counts.dtype, "real floating"):
         counts = xp.astype(counts, xp.asarray(1.0).dtype)
     smooth, weight = _parsed(smoothing)
-    _check_counts(xp, counts)
+    _check_counts(xp, counts.detach() if hasattr(counts, "detach") else counts)
     n_outcomes = int(counts.shape[axis])
     raised = counts + smooth.added(n_outcomes)
     total = xp.sum(raised, axis=axis, keepdims=True)

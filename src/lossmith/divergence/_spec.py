@@ -164,4 +164,9 @@ class Divergence:
     def __str__(self) -> str:
         if not self.values:
             return self.name
-        return self.name + ":" + ",".join(f"{name}={value:g}" for name, value in self.values.items())
+        return self.name + ":" + ",".join(f"{name}={_shortest(value)}" for name, value in self.values.items())
+
+
+def _shortest(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

@@ -60,7 +60,7 @@ def _to_mixture(pair: Pair, weight: float) -> Array:
     """p log(p / m) - p + m with m = (1 - weight) p + weight q."""
     xp = pair.xp
     # exact powers of two keep m from underflowing where p or q is subnormal; the terms are homogeneous
-    scale = 2.0**64
+    scale = 2.0**32
     p, q = pair.p * scale, pair.q * scale
     mixture = (1 - weight) * p + weight * q
     difference = weight * pair.difference * scale
@@ -90,12 +90,17 @@ def skew(alpha: float) -> Terms:
 def alpha(order: float) -> Terms:
     """(p^a q^(1-a) - a p + (a - 1) q) / (a (a - 1)), continued to a = 0 and 1."""
     if order < 0.5:
-        return lambda pair: alpha(1 - order)(pair.swapped)
-    if order == 1:
+        # 1 - order would lose the digits of a small order; as the new delta it keeps them
+        flipped = _alpha(1 - order, -order)
+        return lambda pair: flipped(pair.swapped)
+    return _alpha(order, order - 1)
+
+
+def _alpha(order: float, delta: float) -> Terms:
+    if delta == 0:
         return kl
     # sum of a^0 ... a^(k-2) over k!: the Taylor coefficients of q f(e^L) / q in L = log(p / q)
     series = tuple(math.fsum(order**j for j in range(k - 1)) / math.factorial(k) for k in range(2, 16))
-    delta = order - 1
 
     def terms(pair: Pair) -> Array:
         xp, log_ratio = pair.xp, pair.log_ratio
@@ -110,7 +115,7 @@ def alpha(order: float) -> Terms:
         grown = xp.exp(pair.log_safe_p + xp.where(large, exponent, xp.zeros_like(exponent)))
         power = xp.where(large, grown, pair.safe_p * xp.expm1(xp.where(large, xp.zeros_like(exponent), exponent)))
         apart = (power / delta - pair.difference) / order
-        only_p = constant(xp, pair.p, math.inf) if order > 1 else pair.p / (1 - order)
+        only_p = constant(xp, pair.p, math.inf) if delta > 0 else pair.p / -delta
         outside = xp.where(pair.p_positive, only_p, pair.q / order)
         return xp.where(pair.both, xp.where(near, close, apart), outside)
 
