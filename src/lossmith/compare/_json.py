@@ -109,7 +109,7 @@ def from_plain(value: Any) -> Any:
 
 
 @functools.cache
-def _fields(record: type) -> dict[str, Any]:
+def _fields(record: Any) -> dict[str, Any]:
     hints = get_type_hints(record)
     return {each.name: hints[each.name] for each in dataclasses.fields(record)}
 
@@ -176,7 +176,7 @@ def _exactly(value: Any, wanted: Any, kind: Any) -> Any:
     return kind(value)
 
 
-def _read_record(record: type, value: Any) -> Any:
+def _read_record(record: Any, value: Any) -> Any:
     kinds = _fields(record)
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} where a {record.__name__} belongs")

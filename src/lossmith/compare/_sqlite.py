@@ -1,0 +1,155 @@
+"""The SQLite side of the store: opening, schema, and errors in one line."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from lossmith._errors import StoreError
+
+__all__ = ["BUSY_SECONDS", "SCHEMA_VERSION", "connect", "explained", "prepare"]
+
+BUSY_SECONDS = 30.0
+APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    data TEXT NOT NULL,
+    versions TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    created REAL NOT NULL,
+    digest TEXT NOT NULL,
+    owner TEXT
+) STRICT;
+CREATE TABLE groups (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    key TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    digest TEXT NOT NULL,
+    UNIQUE (run, key)
+) STRICT;
+CREATE TABLE results (
+    run INTEGER PRIMARY KEY REFERENCES runs (id),
+    result TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    summary TEXT NOT NULL,
+    digest TEXT NOT NULL
+) STRICT;
+"""
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """Return a connection that threads may share under a lock, in autocommit mode.
+
+    Raises
+    ------
+    StoreError
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise StoreError(
+            f"store {str(path)!r}" + (" is a folder" if path.is_dir() else ": its folder does not exist"),
+            expected="a file in an existing folder",
+            advice="make the folder first or give another --store",
+        )
+    mode = "ro" if read_only else "rwc"
+    # a write-ahead log needs a file beside the store even to read it; where the folder cannot be written and no log is
+    # left, nobody can be writing and the file may be read as it stands
+    for suffix in ("", "&immutable=1") if read_only and not _log(path).exists() else ("",):
+        try:
+            connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode={mode}{suffix}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if not suffix and read_only and not _log(path).exists():
+                continue
+            raise explained(error, path) from error
+        except sqlite3.Error as error:
+            connection.close()
+            raise explained(error, path) from error
+        return connection
+    raise StoreError(f"store {str(path)!r} cannot be opened", advice="check its permissions")
+
+
+def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    """Make the tables of a new store, or check that this is a store of a version that can be read.
+
+    Raises
+    ------
+    StoreError
+    """
+    try:
+        if not read_only and _empty(connection):
+            # pages of deleted runs can only be given back if this is set before the first table
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            if _empty(connection):  # another process may have been first
+                for statement in SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        connection.execute("PRAGMA synchronous = FULL")
+        application, version = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
+    if application != APPLICATION:
+        raise StoreError(
+            f"{str(path)!r} is a database of something else",
+            expected="a store that lossmith wrote",
+            advice="give another --store",
+        )
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"store {str(path)!r} has version {version}",
+            expected=f"version {SCHEMA_VERSION}",
+            advice="upgrade lossmith, or give another --store",
+        )
+
+
+def _empty(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+_EXPLANATIONS = (
+    ("not a database", "is no store: not a SQLite file", "give another --store, or remove the file"),
+    ("malformed", "is damaged", "restore it from a copy, or start a new store with --store"),
+    ("disk is full", "cannot grow: the disk is full", "free some space and resume; what was saved is kept"),
+    ("locked", f"is busy: another process has been writing for {BUSY_SECONDS:g} s", "try again when it is done"),
+    ("readonly", "cannot be written", "check its permissions or give another --store"),
+    ("unable to open", "cannot be opened", "check the permissions of its folder or give another --store"),
+    ("disk i/o", "cannot be read or written: the disk reports an error", "check the disk; what was saved is kept"),
+    ("no such table", "is damaged: a table is missing", "restore it from a copy, or start a new store with --store"),
+    ("no such column", "is damaged: a column is missing", "restore it from a copy, or start a new store with --store"),
+)
+
+
+def explained(error: sqlite3.Error, path: Path) -> StoreError:
+    """Return an error of SQLite as one line that says what to do."""
+    message = str(error).replace("\n", " ")
+    for words, what, advice in _EXPLANATIONS:
+        if words in message.lower():
+            return StoreError(f"store {str(path)!r} {what}", advice=advice)
+    return StoreError(
+        f"store {str(path)!r}: {message}", advice="restore it from a copy, or start a new one with --store"
+    )
