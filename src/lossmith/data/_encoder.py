@@ -184,8 +184,10 @@ class Encoder:
         inputs = np.zeros((n_rows, self.n_inputs), dtype=np.float32)
         missing = np.isnan(numbers)
         np.copyto(numbers, self.fill, where=missing)
-        numbers -= self.mean
-        numbers /= self.deviation
+        # halved, so that the difference of two numbers near the largest float does not overflow
+        numbers *= 0.5
+        numbers -= 0.5 * self.mean
+        numbers /= 0.5 * self.deviation
         inputs[:, :n_numbers] = np.clip(numbers, -_LARGEST, _LARGEST)
         position, first = n_numbers, 0
         for column in self.columns:

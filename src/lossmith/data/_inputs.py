@@ -41,7 +41,7 @@ def statistics(
         if not len(values):
             continue
         # a power of two near the largest value: dividing by it is exact, and squares cannot overflow
-        unit = np.ldexp(1.0, max(int(np.frexp(np.abs(values).max())[1]), -1000))
+        unit = np.ldexp(1.0, max(int(np.frexp(np.abs(values).max())[1]) - 1, -1000))
         scaled = values / unit
         fill[number] = float(values.mean() > 0.5) if boolean[number] else np.median(scaled) * unit
         center = scaled.mean()

@@ -215,11 +215,13 @@ def _draw_groups(table: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
     current = np.zeros_like(wanted)
     weight = 1 / np.maximum(wanted, 1e-9)
     open_parts = np.flatnonzero(wanted.sum(axis=1) > 0)
-    for group in rng.permutation(len(table)):
-        lack = (wanted - current)[open_parts]
+    for left, group in zip(range(len(table), 0, -1), rng.permutation(len(table)), strict=True):
+        # as many groups left as parts without one: each of these parts gets one
+        empty = open_parts[current[open_parts].sum(axis=1) == 0]
+        allowed = empty if left == len(empty) else open_parts
         # squared error after minus before, relative to the size of the part
-        change = (table[group] * (table[group] - 2 * lack) * weight[open_parts]).sum(axis=1)
-        part = open_parts[int(np.argmin(change))]
+        change = table[group] * (table[group] - 2 * (wanted - current)[allowed]) * weight[allowed]
+        part = allowed[int(np.argmin(change.sum(axis=1)))]
         chosen[group] = part
         current[part] += table[group]
     return chosen
