@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from latex2mathml.converter import convert
-from loss_draws import N_CLASSES, draw_raw, draw_target, gradients, other_value, raw_shape, units, values
 
+from loss_draws import N_CLASSES, draw_raw, draw_target, gradients, other_value, raw_shape, units, values
 from lossmith import losses
 from lossmith._errors import DomainError, ShapeError
 from lossmith.losses import Loss

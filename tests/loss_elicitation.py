@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from loss_draws import values
 from scipy.optimize import minimize
 
+from loss_draws import draw_raw, draw_target, values
 from lossmith.losses import Loss
 
 NAMED = ("mean", "median", "quantile", "geometric mean", "mean and variance", "probabilities")
@@ -141,3 +141,29 @@ def _check_multiclass(loss: Loss) -> None:
     else:
         assert loss.elicits == "numeric", loss.elicits
         assert not decided_majority, f"{loss}: {split}, {majority}"
+
+
+PERFECT = {  # head -> raw output that predicts the target, or comes as close as floats allow
+    "linear": lambda y, _: y,
+    "exponential": lambda y, _: np.log(np.maximum(y, 1e-300)),
+    "expm1": lambda y, _: np.log1p(y),
+    "mean_and_log_variance": lambda y, raw: np.stack([y, raw[:, 1]], axis=-1),  # for the same variance
+    "sigmoid": lambda y, _: np.log(np.maximum(y, 1e-300)) - np.log(np.maximum(1 - y, 1e-300)),
+    "margin": lambda y, _: 3 * y,
+    "tanh_margin": lambda y, _: 20 * y,
+    "softmax": lambda y, _: np.log(np.maximum(y, 1e-300)),
+    "class_scores": lambda y, _: 3 * y,
+}
+
+
+def check_perfect(loss: Loss) -> None:
+    """No output is better than one that predicts the target (as smoothed, where the loss smooths it)."""
+    target = draw_target(loss, 50, 90, hard=True)
+    smoothing = loss.configuration.get("label_smoothing", 0.0)
+    wanted = target * (1 - smoothing) + smoothing / (target.shape[-1] if target.ndim > 1 else 2)
+    for scale in (0.5, 3.0, 20.0):
+        raw = draw_raw(loss, 50, 91, scale=scale)
+        best = values(loss, PERFECT[loss.head.name](wanted if smoothing else target, raw), target)
+        gap = values(loss, raw, target) - best
+        assert np.min(gap) > -1e-9 * (1 + np.max(np.abs(best))), f"{loss}: better than perfect by {-np.min(gap):.3g}"
+        assert np.max(gap) > 1e-3, f"{loss} does not see its raw output"

@@ -7,9 +7,9 @@ from typing import Any
 
 import mpmath as mp
 import numpy as np
-from loss_draws import draw_raw, draw_target, values
 from mpmath import mpf
 
+from loss_draws import draw_raw, draw_target, values
 from lossmith.losses import Loss
 
 DIGITS = 40
@@ -75,8 +75,8 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "huber": _huber,
     "quantile": _quantile,
     "poisson": lambda z, y: mp.exp(z) - y * mp.log(mp.exp(z)),
-    "gaussian_nll": lambda z, y: -mp.log(
-        mp.exp(-((y - z[0]) ** 2) / (2 * mp.exp(z[1]))) / mp.sqrt(2 * mp.pi * mp.exp(z[1]))
+    "gaussian_nll": lambda z, y: (
+        -mp.log(mp.exp(-((y - z[0]) ** 2) / (2 * mp.exp(z[1]))) / mp.sqrt(2 * mp.pi * mp.exp(z[1])))
     ),
     "binary_crossentropy": _binary_cross_entropy,
     "binary_focal_crossentropy": _focal,
@@ -89,9 +89,8 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "kl_divergence": lambda z, y: kl(y, softmax(z)),
     "reverse_kl_divergence": lambda z, y: kl(softmax(z), y),
     "jensen_shannon_divergence": lambda z, y: (
-        kl(y, mixture(y, softmax(z))) + kl(softmax(z), mixture(y, softmax(z)))
-    )
-    / 2,
+        (kl(y, mixture(y, softmax(z))) + kl(softmax(z), mixture(y, softmax(z)))) / 2
+    ),
     "categorical_generalized_cross_entropy": lambda z, y, q: mp.fsum(
         a * (1 - b ** mpf(q)) / mpf(q) for a, b in zip(y, softmax(z), strict=True)
     ),

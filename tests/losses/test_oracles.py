@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from loss_draws import every_configuration
 from loss_oracles import ORACLES, check_oracle
-
 from lossmith.losses import LOSSES
 
 

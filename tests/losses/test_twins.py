@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 import sklearn.metrics
-from loss_draws import draw_raw, draw_target, every_configuration, values
 
+from loss_draws import draw_raw, draw_target, every_configuration, values
 from lossmith import losses
 from lossmith.losses import PUBLISHED
 from lossmith.losses._configure import twin

@@ -7,16 +7,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from lossmith._catalogue import Catalogue
 from lossmith._errors import InvalidInputError
 from lossmith.losses import _binary, _density, _margin, _multiclass, _published, _regression
+from lossmith.losses._adapters import as_keras, as_optax, as_torch
 from lossmith.losses._configure import configure
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
-
-if TYPE_CHECKING:
-    from lossmith.losses._adapters import as_keras
 
 __all__ = [
     "LOSSES",
@@ -28,6 +25,8 @@ __all__ = [
     "Parameter",
     "Task",
     "as_keras",
+    "as_optax",
+    "as_torch",
     "configure",
     "get",
 ]
@@ -43,14 +42,6 @@ LOSSES: Catalogue[Loss] = Catalogue(
     ],
 )
 PUBLISHED: Catalogue[Loss] = Catalogue("published loss", _published.RECORDS)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "as_keras":
-        from lossmith.losses import _adapters
-
-        return getattr(_adapters, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get(name: str) -> Loss:

@@ -92,7 +92,8 @@ def configure(loss: Loss, n_classes: int | None = None) -> dict[str, str]:
         keras.layers.Dense(50, activation="relu"),
         keras.layers.Dense(1),  # raw output, no activation
     ])
-    model.compile(optimizer="sgd", loss=keras.losses.Hinge())
+    loss = keras.losses.Hinge()
+    model.compile(optimizer="sgd", loss=loss)
     model.fit(x, y)
     raw = model.predict(x)
     prediction = raw[:, 0]  # scores; the largest, or the sign, is the class
@@ -127,7 +128,8 @@ def _keras(loss: Loss, units: int) -> str:
             '    keras.layers.Dense(50, activation="relu"),',
             f"    keras.layers.Dense({units}),  # raw output, no activation",
             "])",
-            f'model.compile(optimizer="sgd", loss={expression})',
+            f"loss = {expression}",
+            'model.compile(optimizer="sgd", loss=loss)',
             "model.fit(x, y)",
             "raw = model.predict(x)",
             _prediction(loss, "keras"),

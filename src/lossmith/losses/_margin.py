@@ -49,7 +49,7 @@ RECORDS = (
         code={
             "keras": "keras.losses.Hinge()",
             "optax": "optax.losses.hinge_loss(raw, target)",
-            "sklearn": 'SGDClassifier(loss="hinge")',
+            "sklearn": 'LinearSVC(loss="hinge")',
         },
     ),
     Loss(
@@ -68,7 +68,7 @@ RECORDS = (
         when_not="Labels contain gross errors: their cost grows with the square of the score.",
         reference="Lee and Mangasarian, SSVM: a smooth support vector machine for classification, 2001",
         twins={"keras": "squared_hinge", "sklearn": "squared_hinge"},
-        code={"keras": "keras.losses.SquaredHinge()", "sklearn": 'SGDClassifier(loss="squared_hinge")'},
+        code={"keras": "keras.losses.SquaredHinge()", "sklearn": 'LinearSVC(loss="squared_hinge")'},
     ),
     Loss(
         name="tanh_hinge",

@@ -213,3 +213,15 @@ class Loss:
         from lossmith.losses._adapters import as_keras
 
         return as_keras(self, reduction=reduction)
+
+    def as_optax(self) -> Callable[[Array, Array], Array]:
+        """Return this loss as a function of JAX arrays; see `lossmith.losses.as_optax`."""
+        from lossmith.losses._adapters import as_optax
+
+        return as_optax(self)
+
+    def as_torch(self, *, reduction: str = "mean") -> Any:
+        """Return this loss as a `torch.nn.Module`; see `lossmith.losses.as_torch`."""
+        from lossmith.losses._adapters import as_torch
+
+        return as_torch(self, reduction=reduction)

@@ -1,0 +1,99 @@
+"""The code that `configure` prints runs, trains, and computes the loss it claims to."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from loss_draws import every_configuration
+from lossmith import losses
+from lossmith.losses import LOSSES, configure
+from lossmith.losses._configure import twin
+
+
+def _data(loss, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 2)).astype(np.float32)
+    if loss.full_support:
+        y = np.exp(x @ rng.normal(size=(2, 3)))
+        return x, (y / y.sum(axis=1, keepdims=True)).astype(np.float32)
+    if loss.task == "multiclass":
+        return x, (x[:, 0] > 0).astype(np.int64) + (x[:, 1] > 0)
+    if loss.task == "binary":
+        return x, (x[:, 0] + x[:, 1] > 0).astype(np.int64)
+    return x, np.exp(0.5 * x[:, 0]).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_keras_code_runs(name) -> None:
+    loss = LOSSES[name]
+    x, y = _data(loss, 1)
+    code = configure(loss, n_classes=3)["keras"].replace("model.fit(x, y)", "model.fit(x, y, epochs=1, verbose=0)")
+    code = code.replace("model.predict(x)", "model.predict(x, verbose=0)")
+    names = {"x": x, "y": y}
+    exec(compile(code, name, "exec"), names)
+    raw = np.asarray(names["model"](x))
+    assert np.all(np.isfinite(raw))
+    assert np.asarray(names["prediction"]).shape[0] == 64
+    compiled = float(names["model"].evaluate(x, names["y"], verbose=0))
+    target = np.asarray(names["y"])
+    output = raw[:, 0] if loss.head.units == 1 else raw
+    assert compiled == pytest.approx(float(np.mean(loss(output, target.astype(target.dtype)))), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_scikit_learn_code_runs(name) -> None:
+    loss = LOSSES[name]
+    code = configure(loss)["sklearn"]
+    if not twin(loss, "sklearn"):
+        assert code.startswith("# scikit-learn has no estimator")
+        return
+    x, y = _data(loss, 2)
+    names = {"x": x, "y": y}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # few rows and default settings
+        exec(compile(code, name, "exec"), names)
+    assert np.all(np.isfinite(names["prediction"])) and len(names["prediction"]) == 64
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", LOSSES)
+def test_torch_code_runs(name) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    loss = LOSSES[name]
+    x, y = _data(loss, 3)
+    names = {"x": x, "y": y}
+    exec(compile(configure(loss, n_classes=3)["torch"], name, "exec"), names)
+    assert all(torch.all(torch.isfinite(parameter.grad)) for parameter in names["model"].parameters())
+    assert len(names["prediction"]) == 64
+
+
+def test_parameters_reach_the_code() -> None:
+    assert "keras.losses.Huber(delta=0.25)" in configure(losses.get("huber:delta=0.25"))["keras"]
+    assert "label_smoothing=0.1" in configure(losses.get("cce:label_smoothing=0.1"), 5)["keras"]
+    assert "one_hot(y, 5)" in configure(losses.get("cce:label_smoothing=0.1"), 5)["keras"]
+    assert "Dense(5)" in configure(losses.get("cce"), 5)["keras"]
+    assert (
+        'losses.get("categorical_generalized_cross_entropy:q=0.7").as_keras()'
+        in configure(losses.get("gce:q=0.7"), 5)["keras"]
+    )
+    # no estimator of scikit-learn smooths labels, and PyTorch's binary loss does not either
+    assert configure(losses.get("bce:label_smoothing=0.1"))["sklearn"].startswith("# scikit-learn has no")
+    assert "as_torch()" in configure(losses.get("bce:label_smoothing=0.1"))["torch"]
+
+
+@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+def test_every_configuration_gives_code_that_compiles(loss) -> None:
+    for code in configure(loss, n_classes=4).values():
+        compile(code, str(loss), "exec")
+        assert max(len(line) for line in code.splitlines()) <= 120
+
+
+def test_keras_is_on_jax() -> None:
+    assert keras.backend.backend() == "jax"
