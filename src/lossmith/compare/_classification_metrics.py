@@ -364,3 +364,8 @@ def _probabilities(probability: Floats, target: Integers) -> tuple[Floats, Integ
             advice="apply the head of the loss to raw outputs, or calibrate scores, first",
         )
     return probability, target
+
+
+def rounded_accuracy(output: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the share of head outputs, shape `(n_runs, n_samples)`, that round to the encoded target."""
+    return np.asarray((np.round(output) == target).mean(axis=-1))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from lossmith._checks import Finding
+from lossmith._views import view
 
 __all__ = [
     "Baseline",
@@ -321,3 +323,49 @@ class Comparison:
     seconds: float = 0.0
     run: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self) -> pl.DataFrame:
+        """Return the leaderboard, one row for each loss: rank, judged metric with interval, difference, verdict."""
+        rows = []
+        for one in self.standings:
+            gap = one.difference
+            rows.append(
+                {
+                    "rank": one.rank,
+                    "loss": one.loss,
+                    self.settings.metric: one.metric.mean,
+                    "low": one.metric.low,
+                    "high": one.metric.high,
+                    "difference": gap.mean if gap else 0.0,
+                    "difference_low": gap.low if gap else None,
+                    "difference_high": gap.high if gap else None,
+                    "verdict": gap.verdict if gap else "best",
+                    "seeds_needed": gap.seeds_needed if gap else None,
+                    "learning_rate": one.learning_rate,
+                    "n_seeds": one.n_seeds,
+                    "n_failed": one.n_failed,
+                    "same_as": one.same_as,
+                    **{name: value.mean for name, value in one.metrics.items() if name != self.settings.metric},
+                }
+            )
+        return pl.DataFrame(rows, schema_overrides={"seeds_needed": pl.Int64, "same_as": pl.String})
+
+    def plot(self, **options: Any) -> Any:
+        """Return Matplotlib axes with the paired differences and the equivalence band."""
+        return view(self, "plot", **options)
+
+    def report(self, path: str | PathLike[str], **options: Any) -> Any:
+        """Write the report, one HTML file that needs nothing else, and return its path."""
+        return view(self, "report", path=path, **options)
+
+    def to_json(self) -> str:
+        """Return everything as strict JSON; `from_json` reads it back."""
+        from lossmith.compare._json import to_json
+
+        return to_json(self)
+
+    def _repr_html_(self) -> str:
+        return str(view(self, "html"))
+
+    def __str__(self) -> str:
+        return str(view(self, "text"))

@@ -39,7 +39,7 @@ def reliability(plan: Plan, runs: Mapping[str, Runs], seats: Seats) -> tuple[Rel
             predicted.append(judged.predictions(raw, None, platt=platt)["probability"][0])
             target.append(plan.dataset.target[seat.split.test])
         if predicted:
-            found.append(calibration.reliability(label, np.concatenate(predicted), np.concatenate(target)))
+            found.append(calibration.reliability(label, np.concatenate(predicted)[None], np.concatenate(target)))
     return tuple(found)
 
 

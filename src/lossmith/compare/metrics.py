@@ -16,7 +16,7 @@ from lossmith.compare import _regression_metrics as regression
 __all__ = ["METRICS", "Metric", "default_metric", "get", "measure"]
 
 Direction = Literal["higher", "lower"]
-Needs = Literal["class", "probability", "score", "value"]
+Needs = Literal["class", "probability", "score", "value", "output"]
 Array = npt.NDArray[Any]
 
 CLASSIFICATION = ("binary", "multiclass")
@@ -36,8 +36,9 @@ class Metric:
         Of "regression", "binary", "multiclass".
     direction : {"higher", "lower"}
         Which is better.
-    needs : {"class", "probability", "score", "value"}
-        Which prediction it takes; probabilities serve as scores.
+    needs : {"class", "probability", "score", "value", "output"}
+        Which prediction it takes; probabilities serve as scores. "output" is what the head gives, compared with the
+        target as the loss encodes it: for metrics that were published that way.
     margin : float
         Differences up to it are equivalent: in units of the metric, or, if `relative`, as a share of the reference's value.
     relative : bool
@@ -220,6 +221,15 @@ METRICS: Catalogue[Metric] = Catalogue(
             r"\frac{2}{n} \sum_i (y_i \log (y_i / \hat{y}_i) - y_i + \hat{y}_i)",
             "Counts.", "McCullagh and Nelder, Generalized linear models, 1989",
             relative=True, unit="none", aliases=("neg_mean_poisson_deviance",), always=False,
+        ),
+        Metric(
+            "rounded_accuracy", ("binary",), "higher", "output", 0.01,
+            classification.rounded_accuracy, None,
+            r"\frac{1}{n} \sum_i [\operatorname{round}(o_i) = t_i]",
+            "Never: it rounds a tanh output to -1, 0 or 1 and so counts small outputs of the right sign as wrong. It is "
+            "here because Keras 2 printed it as accuracy, to reproduce published numbers.",
+            "Keras issue 3372, Accuracy metric incorrect for hinge loss objective, 2016",
+            always=False,
         ),
     ],
 )  # fmt: skip

@@ -262,7 +262,12 @@ def make_plan(
     shown = tuple(
         candidate
         for candidate in metrics.METRICS.values()
-        if dataset.task in candidate.tasks and (candidate.always or candidate.name == judged.name)
+        if dataset.task in candidate.tasks
+        and (
+            candidate.always
+            or candidate.name == judged.name
+            or (candidate.needs == "output" and protocol == "published")
+        )
     )
     if judged.name in {candidate.name for candidate in shown}:
         shown = tuple(judged if candidate.name == judged.name else candidate for candidate in shown)

@@ -292,16 +292,24 @@ class Judged:
         """
         found = predictions(self.loss, self.encoding, raw)
         if self.loss.head.gives == "value":
-            return {"value": found}
+            return {"value": found, "output": found}
         if self.loss.head.gives == "probability":
             # the raw score has no ties where a probability has been rounded to 0 or 1
-            return {"probability": found, **({"score": raw[..., 0].astype(np.float64)} if raw.shape[-1] == 1 else {})}
+            score = {"score": raw[..., 0].astype(np.float64)} if raw.shape[-1] == 1 else {}
+            return {"probability": found, "output": found, **score}
         score = raw[..., 0].astype(np.float64) if raw.shape[-1] == 1 else found
-        fitted = calibration.fit(score, target) if target is not None else platt
-        return {"score": score, "probability": calibration.apply(score, fitted), "platt": fitted}
+        # a run that diverged may hold infinite scores: it is calibrated as if it knew nothing, and reported as NaN
+        finite = np.isfinite(score).all(axis=tuple(range(1, score.ndim)))
+        usable = np.where(finite.reshape(-1, *[1] * (score.ndim - 1)), score, 0.0)
+        fitted = platt if target is None and platt is not None else calibration.fit(usable, np.asarray(target))
+        probability = calibration.apply(usable, fitted)
+        probability[~finite] = np.nan
+        return {"score": score, "probability": probability, "output": found, "platt": fitted}
 
     def metric(self, metric: metrics.Metric, found: Mapping[str, np.ndarray], target: np.ndarray) -> np.ndarray:
         """Return one metric of every run."""
+        if metric.needs == "output":
+            return metric(found["output"], self.encoding.encode(target))
         given = {name: found[name] for name in ("value", "probability", "score") if name in found}
         numbers = metrics.measure(target, task=self.plan.dataset.task, metrics=[metric], **given)
         return numbers.get(str(metric), np.full(len(next(iter(given.values()))), np.nan))

@@ -1,0 +1,63 @@
+"""Comparison of losses: plan, trials, metrics, statistics, verdicts.
+
+`lossmith.compare(source, ...)` is `compare` of this package: the module itself can be called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lossmith._callable import make_callable
+from lossmith.compare._spec import (
+    Baseline,
+    Boundary,
+    Comparison,
+    Curve,
+    DataSummary,
+    Difference,
+    Estimate,
+    NotApplicable,
+    Reliability,
+    Settings,
+    Standing,
+)
+
+if TYPE_CHECKING:
+    from lossmith.compare.api import compare, load, repeat, resume
+
+__all__ = [
+    "Baseline",
+    "Boundary",
+    "Comparison",
+    "Curve",
+    "DataSummary",
+    "Difference",
+    "Estimate",
+    "NotApplicable",
+    "Reliability",
+    "Settings",
+    "Standing",
+    "compare",
+    "load",
+    "repeat",
+    "resume",
+]
+
+_LAZY = ("compare", "load", "repeat", "resume")
+
+
+def __getattr__(name: str) -> Any:
+    # records are needed to show a stored result; the engine only to train
+    if name in _LAZY:
+        return getattr(importlib.import_module("lossmith.compare.api"), name)
+    raise AttributeError(f"module 'lossmith.compare' has no attribute {name!r}")
+
+
+def _call(*arguments: Any, **options: Any) -> Any:
+    from lossmith.compare.api import compare as function
+
+    return function(*arguments, **options)
+
+
+make_callable(__name__, _call)

@@ -1,0 +1,89 @@
+"""The ledger: every claim of the sources, what was reported, what was measured and what follows.
+
+Results of studies are kept as JSON beside the ledger; the page is written from them, never by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lossmith._errors import InvalidInputError
+from lossmith.studies._spec import Row, Study, StudyResult
+
+__all__ = ["read_result", "write_result", "write_ledger"]
+
+
+def write_result(result: StudyResult, folder: Path, *, versions: dict[str, str]) -> list[Path]:
+    """Write a study's rows and figures below `folder`; return the files."""
+    (folder / "ledger").mkdir(parents=True, exist_ok=True)
+    (folder / "gallery").mkdir(exist_ok=True)
+    place = folder / "ledger" / f"{result.study}.json"
+    record = {
+        "study": result.study,
+        "versions": versions,
+        "rows": [asdict(row) for row in result.rows],
+        "sections": [list(section) for section in result.sections],
+        "figures": sorted(result.figures),
+    }
+    place.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    written = [place]
+    for name, picture in result.figures.items():
+        written.append(folder / "gallery" / name)
+        written[-1].write_text(picture, encoding="utf-8")
+    return written
+
+
+def read_result(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return what `write_result` wrote, or None if the study has not been run."""
+    place = folder / "ledger" / f"{name}.json"
+    if not place.exists():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+        record["rows"] = [Row(**row) for row in record["rows"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInputError(
+            f"{place.name} cannot be read: {error}",
+            expected="what a study wrote",
+            advice=f"run it again: lossmith study run {name}",
+        ) from error
+    return record
+
+
+def write_ledger(studies: Iterable[Study], folder: Path) -> Path:
+    """Write `ledger.md` below `folder` from the results of every study, and return its path.
+
+    A claim of a study that has not been run is a row that says so.
+    """
+    lines = [
+        "# Ledger",
+        "",
+        "Every claim of the sources: what was reported, what was measured, what follows. Written by `lossmith study run`; "
+        "verdicts are computed from the numbers. A single published run is *reproduced* if it lies where one further run "
+        "falls with probability 95 %, a *source error* if it does not but does under the faulty procedure that is named, "
+        "and *differs* otherwise.",
+        "",
+    ]
+    for study in studies:
+        record = read_result(folder, study.name)
+        lines += [f"## {study.title}", "", f"Source {study.source}: {study.reference}. Command: `{study.command}`.", ""]
+        lines += ["| id | claim | reported | measured | verdict | remark |", "|---|---|---|---|---|---|"]
+        rows = record["rows"] if record else [Row(claim, "", "", "", "not run", study.command) for claim in study.claims]
+        for row in rows:
+            picture = f" [figure](gallery/{row.figure})" if row.figure else ""
+            cells = (row.id, row.claim, row.reported, row.measured, row.verdict, row.remark + picture)
+            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        lines.append("")
+        for title, text in record["sections"] if record else ():
+            lines += [f"**{title}.** {text}.", ""]
+    place = folder / "ledger.md"
+    place.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return place
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|").replace("\n", " ")
