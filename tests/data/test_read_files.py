@@ -1,5 +1,7 @@
 """Files of any kind give the same table, and every decision is said."""
 
+# ruff: noqa: DTZ001 - times in tables have no zone
+
 from __future__ import annotations
 
 import gzip

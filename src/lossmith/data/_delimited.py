@@ -170,7 +170,7 @@ def _check_lengths(frame: pl.DataFrame, text: str, separator: str, name: str, *,
 
 def _is_header(first: list[str], body: pl.DataFrame, known: Collection[str]) -> bool:
     """Return whether the first line names the columns: no numbers above numbers, no values that come again below."""
-    if known and sum(cell in known for cell in first) * 2 >= len(first):
+    if known and sum(name in first for name in known) * 2 >= len(known):
         return True
     numeric = [bool(_NUMBER.match(cell)) for cell in first]
     if body.is_empty():

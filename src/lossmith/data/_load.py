@@ -68,7 +68,9 @@ def load(
     >>> load("circles").class_counts
     (500, 500)
     >>> import polars as pl
-    >>> frame = pl.DataFrame({"size": range(20), "colour": ["red", "blue"] * 10, "sold": ["yes", "no", "no", "yes"] * 5})
+    >>> frame = pl.DataFrame({
+    ...     "size": [3, 1, 2, 5] * 5, "colour": ["red", "blue"] * 10, "sold": ["yes", "no", "no", "yes"] * 5
+    ... })
     >>> dataset = load(frame, target="sold")
     >>> dataset.task, dataset.class_names, dataset.n_samples
     ('binary', ('no', 'yes'), 20)

@@ -56,7 +56,9 @@ def read_rows(source: Any, configuration: Mapping[str, Any]) -> NewRows:
     Examples
     --------
     >>> from lossmith.data import fit_encoder, load
-    >>> frame = pl.DataFrame({"size": range(20), "colour": ["red", "blue"] * 10, "sold": ["yes", "no", "no", "yes"] * 5})
+    >>> frame = pl.DataFrame({
+    ...     "size": [3, 1, 2, 5] * 5, "colour": ["red", "blue"] * 10, "sold": ["yes", "no", "no", "yes"] * 5
+    ... })
     >>> encoder = fit_encoder(load(frame, target="sold"), np.arange(12))
     >>> rows = read_rows(pl.DataFrame({"colour": ["blue"], "size": ["7"], "shop": ["B"]}), encoder.configuration())
     >>> rows.features.rows(), rows.decisions
