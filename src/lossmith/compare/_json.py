@@ -109,13 +109,12 @@ def from_plain(value: Any) -> Any:
 
 
 @functools.cache
-def _fields(record: Any) -> dict[str, Any]:
-    hints = get_type_hints(record)
-    return {each.name: hints[each.name] for each in dataclasses.fields(record)}
+def _fields(record: type) -> dict[str, Any]:
+    return get_type_hints(record)
 
 
 def _record(value: Any) -> dict[str, Any]:
-    return {name: _write(getattr(value, name), kind) for name, kind in _fields(type(value)).items()}
+    return {name: _write(getattr(value, name), kind) for name, kind in _fields(value.__class__).items()}
 
 
 def _write(value: Any, kind: Any) -> Any:

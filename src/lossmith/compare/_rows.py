@@ -18,14 +18,15 @@ __all__ = ["COLUMNS", "SELECT", "RunRow", "Status", "damaged", "digest", "run_ro
 Status = Literal["finished", "running", "interrupted"]
 
 SELECT = (
-    "SELECT runs.id, kind, name, settings, data, versions, fingerprint, created, runs.digest, owner, seconds, summary,"
+    "SELECT runs.id, kind, name, settings, data, versions, fingerprint, created, runs.digest, owner,"
+    " result_digest, seconds, summary, results.digest,"
     " (SELECT count(*) FROM groups WHERE groups.run = runs.id)"
     " FROM runs LEFT JOIN results ON results.run = runs.id"
 )
 COLUMNS = {
     "runs": "id, kind, name, settings, data, versions, fingerprint, created, digest",
     "groups": "run, key, payload, digest",
-    "results": "run, result, seconds, summary, digest",
+    "results": "run, result, result_digest, seconds, summary, digest",
 }
 
 
@@ -76,12 +77,15 @@ def run_row(row: tuple[Any, ...], path: Path) -> RunRow:
     StoreError
         It is damaged.
     """
-    run, kind, name, *texts, fingerprint, created, known, owner, seconds, summary, n_groups = row
-    if digest(run, kind, name, *texts, fingerprint, created) != known:
+    *facts, known, owner, result_digest, seconds, summary, ending_known, n_groups = row
+    run, kind, name, *texts, fingerprint, created = facts
+    if digest(*facts) != known:
         raise damaged(run, path, "its settings", "delete the run")
+    if ending_known is not None and digest(run, result_digest, seconds, summary) != ending_known:
+        raise damaged(run, path, "its result", "Store.repair(run) forgets it, then resume the run")
     settings, data, versions = (from_plain(json.loads(text)) for text in texts)
     status: Status = "interrupted"
-    if seconds is not None:
+    if ending_known is not None:
         status = "finished"
     elif owner is not None and is_alive(owner):
         status = "running"

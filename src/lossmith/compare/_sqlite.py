@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lossmith._errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "SCHEMA_VERSION", "connect", "explained", "prepare"]
+__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "connect", "explained", "prepare"]
 
 BUSY_SECONDS = 30.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
@@ -35,11 +35,16 @@ CREATE TABLE groups (
 CREATE TABLE results (
     run INTEGER PRIMARY KEY REFERENCES runs (id),
     result TEXT NOT NULL,
+    result_digest TEXT NOT NULL,
     seconds REAL NOT NULL,
     summary TEXT NOT NULL,
     digest TEXT NOT NULL
 ) STRICT;
 """
+
+
+# damaged text may also fail to decode, in a value or in SQLite's own message
+FAILURES = (sqlite3.Error, UnicodeError)
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -67,7 +72,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
                 isolation_level=None,
                 check_same_thread=False,
             )
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise explained(error, path) from error
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -76,7 +81,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             if not suffix and read_only and not _log(path).exists():
                 continue
             raise explained(error, path) from error
-        except sqlite3.Error as error:
+        except FAILURES as error:
             connection.close()
             raise explained(error, path) from error
         return connection
@@ -107,7 +112,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         application, version = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise explained(error, path) from error
     if application != APPLICATION:
         raise StoreError(
@@ -144,9 +149,9 @@ _EXPLANATIONS = (
 )
 
 
-def explained(error: sqlite3.Error, path: Path) -> StoreError:
+def explained(error: Exception, path: Path) -> StoreError:
     """Return an error of SQLite as one line that says what to do."""
-    message = str(error).replace("\n", " ")
+    message = "malformed" if isinstance(error, UnicodeError) else str(error).replace("\n", " ")
     for words, what, advice in _EXPLANATIONS:
         if words in message.lower():
             return StoreError(f"store {str(path)!r} {what}", advice=advice)

@@ -27,7 +27,7 @@ import safetensors.numpy
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import to_plain
 from lossmith.compare._rows import COLUMNS, SELECT, RunRow, Status, damaged, digest, run_row
-from lossmith.compare._sqlite import connect, explained, prepare
+from lossmith.compare._sqlite import FAILURES, connect, explained, prepare
 from lossmith.compare.ownership import is_alive, process_identity
 
 __all__ = ["DEFAULT", "RunRow", "Status", "Store"]
@@ -183,21 +183,45 @@ class Store:
         StoreError
             No such run, or a group that is damaged: its checksum does not fit.
         """
-        found = {}
+        found: dict[str, dict[str, np.ndarray]] = {}
         for key in self.group_keys(run):
-            with self._reading() as cursor:
-                row = cursor.execute(
-                    "SELECT payload, digest FROM groups WHERE run = ? AND key = ?", (run, key)
-                ).fetchone()
-            if row is None or digest(run, key, row[0]) != row[1]:
-                raise damaged(run, self.path, f"group {key!r}", "run `lossmith runs repeat`, or delete the run")
-            try:
-                found[key] = safetensors.numpy.load(row[0])
-            except (safetensors.SafetensorError, KeyError, ValueError) as error:
-                raise self._damaged(
-                    run, f"group {key!r}", "upgrade lossmith: it was written by another version"
-                ) from error
+            arrays = self._group(run, key)
+            if arrays is None:
+                raise damaged(run, self.path, f"group {key!r}", "Store.repair(run) forgets it, then resume the run")
+            found[key] = arrays
         return found
+
+    def repair(self, run: int) -> tuple[str, ...]:
+        """Forget the groups of a run that are damaged, and its result if that is; return the keys of the groups.
+
+        Resuming the run then trains exactly these again and draws its result from all of them.
+
+        Raises
+        ------
+        StoreError
+            No such run.
+        """
+        lost = tuple(key for key in self.group_keys(run) if self._group(run, key) is None)
+        broken = bool(lost)
+        try:
+            self.result(run)
+        except StoreError:
+            broken = True
+        with self._writing() as cursor:
+            cursor.executemany("DELETE FROM groups WHERE run = ? AND key = ?", [(run, key) for key in lost])
+            if broken:
+                cursor.execute("DELETE FROM results WHERE run = ?", (run,))
+        return lost
+
+    def _group(self, run: int, key: str) -> dict[str, np.ndarray] | None:
+        with self._reading() as cursor:
+            row = cursor.execute("SELECT payload, digest FROM groups WHERE run = ? AND key = ?", (run, key)).fetchone()
+        if row is None or digest(run, key, row[0]) != row[1]:
+            return None
+        try:
+            return safetensors.numpy.load(row[0])
+        except (safetensors.SafetensorError, KeyError, ValueError):
+            return None
 
     def finish(self, run: int, result: str, seconds: float, *, summary: str = "") -> None:
         """Keep the result of a run (JSON text) and its wall time; the run is finished.
@@ -206,12 +230,13 @@ class Store:
         ------
         StoreError
         """
-        facts = (result, float(seconds), summary)
+        facts = (digest(result), float(seconds), summary)
         with self._writing() as cursor:
             self._exists(cursor, run)
             cursor.execute(
-                "INSERT OR REPLACE INTO results (run, result, seconds, summary, digest) VALUES (?, ?, ?, ?, ?)",
-                (run, *facts, digest(run, *facts)),
+                "INSERT OR REPLACE INTO results (run, result, result_digest, seconds, summary, digest)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (run, result, *facts, digest(run, *facts)),
             )
             cursor.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
         self._mine.discard(run)
@@ -226,13 +251,11 @@ class Store:
         """
         with self._reading() as cursor:
             self._exists(cursor, run)
-            row = cursor.execute(
-                "SELECT result, seconds, summary, digest FROM results WHERE run = ?", (run,)
-            ).fetchone()
+            row = cursor.execute("SELECT result, result_digest FROM results WHERE run = ?", (run,)).fetchone()
         if row is None:
             return None
-        if digest(run, *row[:3]) != row[3]:
-            raise damaged(run, self.path, "its result", f"draw it again from its groups: lossmith runs repeat {run}")
+        if digest(row[0]) != row[1]:
+            raise damaged(run, self.path, "its result", "Store.repair(run) forgets it, then resume the run")
         return str(row[0])
 
     def runs(self) -> list[RunRow]:
@@ -305,7 +328,8 @@ class Store:
                 cursor.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))  # noqa: S608 - names from above
         self._mine.discard(run)
         with self._reading() as cursor:
-            cursor.execute("PRAGMA incremental_vacuum").fetchall()
+            # execute would stop after the first page
+            cursor.executescript("PRAGMA incremental_vacuum")
 
     def export(self, run: int, path: str | os.PathLike[str]) -> None:
         """Copy one run with its groups into a new store, where it keeps its number.
@@ -339,7 +363,7 @@ class Store:
         with self._lock:
             try:
                 yield self._connection.cursor()
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 raise explained(error, self.path) from error
 
     @contextmanager
@@ -355,5 +379,5 @@ class Store:
                     if self._connection.in_transaction:
                         cursor.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 raise explained(error, self.path) from error
