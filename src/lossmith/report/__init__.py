@@ -61,9 +61,9 @@ def _text(comparison: Comparison, **options: Any) -> str:
 
 
 def _html(comparison: Comparison, **options: Any) -> str:
-    from lossmith.report.html import html
+    from lossmith.report.html import embedded
 
-    return html(comparison, **options)
+    return embedded(comparison, **options)
 
 
 def _plot(comparison: Comparison, **options: Any) -> Axes:

@@ -21,14 +21,14 @@ Titles = dict[str, list[str]]
 WIDTH = 8.4
 
 
-def one(ax: Axes | None, height: float) -> Axes:
+def one(ax: Axes | None, height: float, width: float = WIDTH) -> Axes:
     """Return `ax`, or the only axes of a new figure."""
     if ax is not None:
         return ax
-    return Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+    return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
-def panels(axes: Any, count: int, *, height: float = 2.1, across: int = 4, share: bool = True) -> list[Axes]:
+def panels(axes: Any, count: int, *, height: float = 2.1) -> list[Axes]:
     """Return `count` axes: those that were passed in, or a new figure of small ones with common scales.
 
     Raises
@@ -43,14 +43,13 @@ def panels(axes: Any, count: int, *, height: float = 2.1, across: int = 4, share
                 f"{len(given)} axes", expected=f"{count} axes", advice="pass one for each loss, or none at all"
             )
         return given[:count]
-    across = max(1, min(across, count))
+    across = min(count, 3 if count in (5, 6, 9) else 4)  # no row with a single panel
     down = -(-count // across)
     figure = Figure(figsize=(WIDTH, height * down + 0.3), layout="constrained")
-    made = flat(figure.subplots(down, across, sharex=share, sharey=share, squeeze=False))
+    made = flat(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False))
     for place, unused in enumerate(made[count:], start=count):
         unused.remove()
-        if share:
-            made[place - across].tick_params(labelbottom=True)
+        made[place - across].tick_params(labelbottom=True)
     return made[:count]
 
 

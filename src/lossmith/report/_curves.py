@@ -18,7 +18,7 @@ from lossmith.report._quantities import quantity
 __all__ = ["MOST_POINTS", "curves", "named", "quantities", "summary"]
 
 MOST_POINTS = 2_000  # of one panel: more are binned
-_MEDIAN_POINTS = 200
+_MEDIAN_POINTS = 120
 
 
 def quantities(comparison: Comparison) -> list[str]:
@@ -59,7 +59,7 @@ def binned(values: np.ndarray, most: int) -> np.ndarray:
 
 
 def summary(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return epochs, and median, lower and upper decile over the seeds, each binned to 200 points."""
+    """Return epochs, and median, lower and upper decile over the seeds, each binned to 120 points."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         finite = np.where(np.isfinite(curve.values), curve.values, np.nan)
@@ -69,7 +69,7 @@ def summary(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 
 
 def curves(
-    comparison: Comparison, *, name: str | None = None, axes: Any = None, titles: Titles | None = None
+    comparison: Comparison, *, name: str | None = None, each: bool = True, axes: Any = None, titles: Titles | None = None
 ) -> list[Axes]:
     """Draw the learning curves of one quantity, a panel for each loss, all on one scale.
 
@@ -78,6 +78,8 @@ def curves(
     comparison : Comparison
     name : str or None
         The quantity, such as "train_loss"; the judged metric on validation rows where None.
+    each : bool
+        Whether to draw every seed, or only those that failed beside median and band.
     axes : axes, sequence or array of axes, or None
     titles : dict or None
         See `forest`.
@@ -97,7 +99,7 @@ def curves(
     best = next((curve for curve in shown if comparison.standings and curve.loss == comparison.standings[0].loss), None)
     for place, (ax, curve) in enumerate(zip(made, shown, strict=True)):
         style = styles.get(curve.loss) or palette.style(len(styles) + place)
-        _seeds(ax, comparison, curve, style, titles, f"curve-{place}")
+        _seeds(ax, comparison, curve, style, each, titles, f"curve-{place}")
         epochs, middle, low, high = summary(curve)
         ax.fill_between(epochs, low, high, color=style.color, alpha=0.2, lw=0, zorder=2)
         if best is not None and best is not curve:
@@ -115,7 +117,13 @@ def curves(
 
 
 def _seeds(
-    ax: Axes, comparison: Comparison, curve: Curve, style: palette.Style, titles: Titles | None, gid: str
+    ax: Axes,
+    comparison: Comparison,
+    curve: Curve,
+    style: palette.Style,
+    each: bool,
+    titles: Titles | None,
+    gid: str,
 ) -> None:
     n_seeds, n_points = curve.values.shape
     most = max(8, MOST_POINTS // max(1, n_seeds))
@@ -126,6 +134,8 @@ def _seeds(
     for place, values in enumerate(drawn):
         seed, word = status[place * step] if len(status) == n_seeds else (place * step, "finished")
         failed = word != "finished"
+        if not failed and not each:
+            continue
         line = ax.plot(
             epochs,
             binned(np.where(np.isfinite(values), values, np.nan), most),

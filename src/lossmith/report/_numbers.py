@@ -14,9 +14,9 @@ _WITHOUT_INTERVAL = 3
 
 
 def decimals(low: float, high: float, value: float = math.nan) -> int:
-    """Return how many decimals an interval supports: its half-width keeps one significant digit.
+    """Return how many decimals an interval supports: one digit of its half-width, two where that digit is a 1.
 
-    Negative for intervals of tens and more. Without an interval (NaN, infinite or of width 0) three significant digits of `value`.
+    The rule of the verdict's sentence. Negative for intervals of tens and more. Without an interval (NaN, infinite or of width 0) three significant digits of `value`.
 
     Examples
     --------
@@ -25,8 +25,8 @@ def decimals(low: float, high: float, value: float = math.nan) -> int:
     """
     half = (high - low) / 2
     if math.isfinite(half) and half > 0:
-        # 0.00095 reads as 0.001: one digit, not two
-        return min(_MOST_DECIMALS, -math.floor(math.log10(half / 0.95)))
+        exponent = math.floor(math.log10(half))
+        return min(_MOST_DECIMALS, -exponent + (half / 10.0**exponent < 2.0))
     if not math.isfinite(value) or value == 0 or abs(value) < 1:
         return _WITHOUT_INTERVAL
     return max(0, _WITHOUT_INTERVAL - 1 - math.floor(math.log10(abs(value))))
@@ -73,7 +73,7 @@ def interval(low: float, high: float, places: int, *, bare: bool = True, signed:
     >>> interval(0.8461, 0.8502, 3)
     '[.846 .850]'
     """
-    if math.isnan(low) or math.isnan(high):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     ends = (number(end, places, bare=bare, signed=signed) for end in (low, high))
     return "[" + " ".join(ends) + "]"

@@ -13,6 +13,7 @@ from lossmith.report._quantities import quantity
 
 __all__ = [
     "VERDICTS",
+    "calibration",
     "command",
     "data_line",
     "failures",
@@ -141,6 +142,14 @@ def failures(comparison: Comparison) -> list[str]:
     ]
 
 
+def calibration(comparison: Comparison) -> str:
+    """Return how scores became probabilities; empty if no loss needed it."""
+    if not any(standing.calibrated for standing in comparison.standings):
+        return ""
+    way = "Platt" if comparison.data.task == "binary" else "temperature"
+    return f"margin loss, probabilities by {way} scaling on validation data"
+
+
 def verdict(standing: Standing, *, price: bool = True) -> str:
     """Return the verdict word, with the price of an undecided one: `undecided, ~18 more seeds`."""
     if standing.difference is None:
@@ -195,6 +204,8 @@ def command(comparison: Comparison, *, seeds_to: int | None = None) -> str:
     words += ["--learning-rates", ",".join(f"{value:g}" for value in settings.learning_rates)]
     words += ["--seeds", "auto" if settings.auto else str(settings.seeds), "--epochs", str(settings.epochs)]
     words += ["--batch-size", str(settings.batch_size), "--metric", settings.metric, "--protocol", settings.protocol]
+    if settings.extra.get("margin_given"):
+        words += ["--margin", f"{settings.margin:g}"]
     if settings.noise:
         words += ["--noise", f"{settings.noise:g}"]
     return shlex.join([*map(plain, words), "--seed", str(settings.seed)])
@@ -216,5 +227,5 @@ def tried(standing: Standing) -> str:
     total = sum(standing.rates.values())
     ordered = sorted(standing.rates.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(
-        f"{value:g} ({count}{f' of {total}' if place == 0 else ''})" for place, (value, count) in enumerate(ordered)
+        f"{value:.3g} ({count}{f' of {total}' if place == 0 else ''})" for place, (value, count) in enumerate(ordered)
     )

@@ -108,14 +108,14 @@ def balance(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     if len(pairs) > 20:
         rest = pairs[19:]
         pairs = [*pairs[:19], (sum(count for count, _ in rest), f"{len(rest)} other classes")]
-    ax = one(ax, 0.6 + 0.3 * max(1, len(pairs)))
+    ax = one(ax, 0.4 + 0.32 * max(1, len(pairs)), width=5.0)
     total = max(1, sum(data.class_counts))
     for row, (count, name) in enumerate(pairs):
         ax.barh(row, count, height=0.62, color=_SOFT, zorder=2)
         text = f" {numbers.whole(count)} rows, {count / total:.1%}"
         ax.text(count, row, text, va="center", fontsize=9, color=_INK)
         ax.text(0, row, f"{wording.shortened(name, 40)} ", va="center", ha="right", fontsize=9, color=_INK)
-    ax.set_xlim(0, 1.25 * max((count for count, _ in pairs), default=1))
+    ax.set_xlim(0, 1.45 * max((count for count, _ in pairs), default=1))
     ax.set_ylim(len(pairs) - 0.4, -0.6)
     bare(ax, keep=())
     ax.set_xticks([])

@@ -129,15 +129,60 @@ def _restyle(element: ElementTree.Element) -> None:
 
 
 def _shorten(element: ElementTree.Element) -> None:
-    for name in ("d", "x", "y", "transform", "width", "height", "viewBox", "font-size", "stroke-dasharray"):
+    for name in ("x", "y", "transform", "width", "height", "viewBox", "font-size", "stroke-dasharray"):
         value = element.get(name)
         if value is not None:
             places = 2 if name == "transform" else 1
             short = _NUMBER.sub(lambda found: f"{float(found.group()):.{places}f}".rstrip("0").rstrip("."), value)
-            short = " ".join(short.split())
-            if name == "d" and not set("CQAHVclqahv") & set(short):
-                short = short.replace(" L ", " ").replace("M ", "M")  # a pair after a move is a line
-            element.set(name, short)
+            element.set(name, " ".join(short.split()))
+    if element.get("transform", "").startswith(("rotate(0 ", "rotate(-0 ")):
+        del element.attrib["transform"]
+    if "d" in element.attrib:
+        element.set("d", compact(element.attrib["d"]))
+
+
+def compact(path: str) -> str:
+    """Return a path in tenths of a unit, each point relative to the one before: less than half as long.
+
+    Examples
+    --------
+    >>> compact("M 10.04 20 L 11.1 19.5 L 11.1 19.5 z ")
+    'M10 20l1.1-.5z'
+    """
+    words = path.split()
+    if set(words) & {"C", "Q"} or not words:
+        return " ".join(_NUMBER.sub(lambda found: f"{float(found.group()):.1f}", path).split())
+    parts: list[str] = []
+    x = y = place = 0
+    command, moved = "", False
+    while place < len(words):
+        if words[place] in "MLz":
+            command = words[place]
+            place += 1
+        if command == "z":
+            parts.append("z")
+            continue
+        to_x, to_y = (round(10 * float(word)) for word in words[place : place + 2])
+        place += 2
+        if command == "M":
+            parts.append(f"M{_tenths(to_x)}{_joined(to_y)}l")
+            moved = False
+        elif (to_x, to_y) != (x, y) or (not moved and place >= len(words)):
+            first = parts[-1].endswith("l")
+            parts.append((_tenths(to_x - x) if first else _joined(to_x - x)) + _joined(to_y - y))
+            moved = True
+        x, y = to_x, to_y
+    return "".join(parts).replace("lz", "z").removesuffix("l").replace("lM", "M")
+
+
+def _tenths(count: int) -> str:
+    text = f"{count / 10:.1f}".removesuffix(".0")
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def _joined(count: int) -> str:
+    text = _tenths(count)
+    return text if text.startswith("-") else f" {text}"
 
 
 def _tidy(element: ElementTree.Element) -> None:

@@ -151,7 +151,7 @@ def _labelled(label: str, content: str, width: int | None) -> list[Text]:
 def _notes(comparison: Comparison, dropped: frozenset[str]) -> list[str]:
     notes = []
     if "ece" not in dropped and any(row.calibrated and find(row.metrics, "ece") for row in comparison.standings):
-        notes.append("* margin loss, probabilities by Platt scaling on validation data")
+        notes.append(f"* {wording.calibration(comparison)}")
     for row in comparison.standings:
         if row.same_as:
             notes.append(
