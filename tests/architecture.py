@@ -36,6 +36,7 @@ LAYERS = {
 SIBLINGS = {("compare", "estimators")}  # baselines and the model axis
 LATE = {("_views", "report")}  # results find their views when first asked
 APART = {("drift", "training"), ("drift", "models")}  # drift stands on divergence and data alone
+FRONT_DOOR_USERS = {"__init__", "studies"}  # a study uses what everybody can use
 PRINTING = {"cli", "report"}
 
 LONGEST = 400
@@ -124,7 +125,7 @@ def import_violations(path: Path, root: Path, tree: ast.AST) -> Iterator[str]:
     importer = area(name)
     for line, target in imported(tree, _package(path, root)):
         if target in {"lossmith", "lossmith.__version__"}:
-            if target == "lossmith" and importer != "__init__":
+            if target == "lossmith" and importer not in FRONT_DOOR_USERS:
                 yield f"{name}:{line} imports the front door; import the part that is meant"
             continue
         problem = _forbidden(importer, area(target))

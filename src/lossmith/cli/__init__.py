@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     from lossmith._errors import LossmithError
     from lossmith.cli._app import program
+    from lossmith.cli._results import Interrupted
 
     try:
         code = program(arguments)
@@ -50,6 +51,9 @@ def _run(arguments: list[str]) -> int:
         return FINDINGS
     except KeyboardInterrupt:
         _say("interrupted")
+        return INTERRUPTED
+    except Interrupted as stopped:
+        _say(str(stopped))
         return INTERRUPTED
     except LossmithError as error:
         _debug()

@@ -10,9 +10,11 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from lossmith import __version__
-from lossmith.cli import _compare, _data, _doctor, _losses
+from lossmith.cli import _compare, _data, _doctor, _losses, _runs, _study
 
 __all__ = ["application", "program"]
+
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 _HELP = """Tells you which loss to train a model with, and proves it.
 
@@ -53,7 +55,7 @@ def application() -> typer.Typer:
         if context.invoked_subcommand is None:
             print(context.get_help())
 
-    for module in (_compare, _losses, _data, _doctor):
+    for module in (_compare, _losses, _data, _runs, _study, _doctor):
         module.add(app)
     return app
 
@@ -71,4 +73,7 @@ def program(arguments: list[str]) -> int:
         message = error.format_message().strip().rstrip(".")
         print(f"error: {' '.join(message.split())}; see `{path} --help`", file=sys.stderr)
         return error.exit_code
-    return result if isinstance(result, int) else 0
+    code = result if isinstance(result, int) else 0
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return code

@@ -163,6 +163,8 @@ def add(app: typer.Typer) -> None:
 
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
+        if out is not None and not dry_run:
+            out.mkdir(parents=True, exist_ok=True)
         with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
             result = run(
                 source,
@@ -177,9 +179,9 @@ def add(app: typer.Typer) -> None:
                 batch_size=batch_size,
                 metric=metric,
                 margin=margin,
-                protocol=protocol,
+                protocol=protocol,  # type: ignore[arg-type]  # checked with everything else
                 time_limit=options.seconds(time_limit, option="--time-limit"),
-                store=keep,
+                store=None if dry_run else keep,
                 seed=seed,
                 task=task,
                 group=group,

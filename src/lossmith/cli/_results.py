@@ -6,11 +6,9 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import typer
+from typing import TYPE_CHECKING, Any, final
 
 from lossmith._errors import InvalidInputError, did_you_mean
 from lossmith.cli import _options as options
@@ -18,9 +16,17 @@ from lossmith.cli import _options as options
 if TYPE_CHECKING:
     from lossmith.compare import Comparison
     from lossmith.compare.plan import Plan
-    from lossmith.report import ProgressDisplay
 
-__all__ = ["check_format", "finish", "interruptible", "present", "progress_display", "show_plan", "store_command"]
+__all__ = [
+    "Interrupted",
+    "check_format",
+    "finish",
+    "interruptible",
+    "present",
+    "progress_display",
+    "show_plan",
+    "store_command",
+]
 
 FORMATS = ("text", "json", "csv", "md", "github")
 
@@ -32,7 +38,7 @@ def check_format(name: str) -> str:
     return name
 
 
-def progress_display(*, quiet: bool) -> ProgressDisplay:
+def progress_display(*, quiet: bool) -> AbstractContextManager[Any]:
     """Return the live line on standard error."""
     from lossmith.report import ProgressDisplay
 
@@ -47,16 +53,19 @@ def store_command(verb: str, store: Path) -> str:
     return shlex.join(words)
 
 
+@final
+class Interrupted(Exception):  # noqa: N818 - no error
+    """Ctrl-C during a comparison; says how to go on."""
+
+
 @contextmanager
 def interruptible(store: Path) -> Iterator[None]:
-    """Turn Ctrl-C into a line that says how to go on, and exit code 130."""
+    """Turn Ctrl-C into a line that says how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        print(
-            f"\ninterrupted; what was finished is kept, go on with `{store_command('resume', store)}`", file=sys.stderr
-        )
-        raise typer.Exit(130) from None
+        command = store_command("resume", store)
+        raise Interrupted(f"interrupted; what was finished is kept, go on with `{command}`") from None
 
 
 def finish(

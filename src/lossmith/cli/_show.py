@@ -42,7 +42,12 @@ def table(
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in kept:
         numeric = all(isinstance(row.get(column), int | float) for row in rows)
-        shown.add_column(column.replace("_", " "), justify="right" if numeric else "left", no_wrap=column != kept[-1], overflow="fold")
+        shown.add_column(
+            column.replace("_", " "),
+            justify="right" if numeric else "left",
+            no_wrap=column != kept[-1],
+            overflow="fold",
+        )
     for row in cells:
         shown.add_row(*(Text(row[column]) for column in kept))
     _print(shown)

@@ -1,0 +1,175 @@
+"""`lossmith runs`: what the store holds; show, resume, repeat and export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lossmith._errors import InvalidInputError, did_you_mean
+from lossmith.cli import _options as options
+from lossmith.cli import _results as results
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from lossmith.compare.store import RunRow
+
+__all__ = ["add"]
+
+Run = Annotated[int | None, typer.Argument(metavar="[ID]", help="Number of the run; the latest where nothing is said.")]
+Format = Annotated[
+    str, typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output")
+]
+_EXPORTS = ("csv", "parquet", "json")
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    runs = typer.Typer(no_args_is_help=True, help="List, show, resume, repeat and export the runs of the store.")
+    app.add_typer(runs, name="runs")
+
+    @runs.command(
+        "list", epilog="Examples: `lossmith runs list` · `lossmith runs list --store results/lossmith.db --json`"
+    )
+    def list_(store: options.StoreFile = None, json: options.Json = False) -> None:
+        """List the runs of the store."""
+        from lossmith.cli._show import print_json, table
+
+        rows = _rows(options.store_file(store))
+        if json:
+            print_json(rows)
+        else:
+            columns = ("run", "name", "status", "began", "seconds", "losses", "seeds", "verdict")
+            table(rows, columns, empty="no runs", optional=("seconds", "losses", "began"))
+
+    @runs.command(epilog="Examples: `lossmith runs show` · `lossmith runs show 7 --format md`")
+    def show(
+        run: Run = None,
+        store: options.StoreFile = None,
+        report: options.Report = None,
+        format: Format = "text",  # noqa: A002
+        json: options.Json = False,
+    ) -> int:
+        """Show a finished run again, as it was shown when it ended."""
+        from lossmith.compare import load
+
+        shape = "json" if json else results.check_format(format)
+        keep = options.store_file(store)
+        return results.present(load(run, store=keep), store=keep, report=report, shape=shape)
+
+    @runs.command(epilog="Example: `lossmith runs resume`")
+    def resume(
+        run: Run = None,
+        store: options.StoreFile = None,
+        out: options.Out = None,
+        report: options.Report = None,
+        format: Format = "text",  # noqa: A002
+        json: options.Json = False,
+        quiet: options.Quiet = False,
+    ) -> int:
+        """Go on with an interrupted run; what was finished is not trained again."""
+        from lossmith.compare import resume as go_on
+
+        shape = "json" if json else results.check_format(format)
+        keep = options.store_file(store, out)
+        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+            result = go_on(run, store=keep, progress=progress)
+        return results.finish(result, store=keep, out=out, report=report, shape=shape)
+
+    @runs.command(epilog="Example: `lossmith runs repeat 7`")
+    def repeat(
+        run: Run = None,
+        store: options.StoreFile = None,
+        out: options.Out = None,
+        report: options.Report = None,
+        format: Format = "text",  # noqa: A002
+        json: options.Json = False,
+        quiet: options.Quiet = False,
+    ) -> int:
+        """Train a run again from nothing, with the same settings, as a new run."""
+        from lossmith.compare import repeat as again
+
+        shape = "json" if json else results.check_format(format)
+        keep = options.store_file(store, out)
+        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+            result = again(run, store=keep, progress=progress)
+        return results.finish(result, store=keep, out=out, report=report, shape=shape)
+
+    @runs.command(
+        epilog="Examples: `lossmith runs export > trials.csv` · `lossmith runs export 7 --format parquet --out trials.parquet`"
+    )
+    def export(
+        run: Run = None,
+        format: Annotated[  # noqa: A002
+            str,
+            typer.Option(
+                "--format",
+                metavar="csv|parquet|json",
+                help="csv and parquet hold the table of trials, json the comparison.",
+            ),
+        ] = "csv",
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", metavar="PATH", help="File or folder; standard output where nothing is said."),
+        ] = None,
+        store: options.StoreFile = None,
+    ) -> None:
+        """Export the trials of a run, one row for each training, or the whole comparison."""
+        from lossmith.compare import load
+
+        if format not in _EXPORTS:
+            raise InvalidInputError(
+                f"--format {format!r}", expected="a known format", advice=did_you_mean(format, _EXPORTS)
+            )
+        result = load(run, store=options.store_file(store))
+        content = _exported(result, format)
+        if out is None:
+            sys.stdout.buffer.write(content)
+            return
+        place = out / f"run-{result.run}.{format}" if out.is_dir() or not out.suffix else out
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def _exported(result: Any, kind: str) -> bytes:
+    import io
+
+    if kind == "json":
+        from lossmith.report import render
+
+        return render(result, "json").encode()
+    trials: pl.DataFrame = result.trials
+    stream = io.BytesIO()
+    if kind == "csv":
+        trials.write_csv(stream)
+    else:
+        trials.write_parquet(stream)
+    return stream.getvalue()
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    from lossmith.compare.store import Store
+
+    with Store.open(path, read_only=True) as store:
+        return [_row(record) for record in store.runs()]
+
+
+def _row(record: RunRow) -> dict[str, Any]:
+    from datetime import datetime
+
+    settings = record.settings.get("settings", {})
+    return {
+        "run": record.run,
+        "name": record.name,
+        "status": record.status,
+        "began": datetime.fromtimestamp(record.created).astimezone().isoformat(sep=" ", timespec="seconds"),
+        "seconds": record.seconds,
+        "losses": len(settings.get("losses", ())),
+        "seeds": settings.get("seeds"),
+        "groups": record.n_groups,
+        "verdict": record.summary,
+        "fingerprint": record.fingerprint,
+    }
