@@ -6,12 +6,16 @@ import warnings
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lossmith.compare import metrics
 from lossmith.compare.plan import Plan
 from lossmith.compare.trials import Seat
 
-__all__ = ["BASELINES", "baseline_arrays"]
+__all__ = ["BASELINES", "TRIALS", "baseline_arrays"]
+
+# trials on which every baseline is trained; from there on the constant alone, which failed runs are judged by
+TRIALS = 10
 
 BASELINES = {
     "regression": ("mean", "linear", "gradient boosting"),
@@ -20,15 +24,22 @@ BASELINES = {
 }
 
 
-def baseline_arrays(plan: Plan, seat: Seat, *, seed: int) -> dict[str, np.ndarray]:
+def baseline_arrays(plan: Plan, seat: Seat, *, seed: int, all_models: bool = True) -> dict[str, np.ndarray]:
     """Return the test metrics of every baseline on one trial's rows, each of shape `(n_metrics,)`.
 
-    The baselines train on the rows, inputs and (noisy) targets of the networks; nothing is tuned.
+    The baselines train on the rows, inputs and (noisy) targets of the networks; nothing is tuned. With `all_models` off
+    only the constant is trained and the others are NaN.
     """
     train, test = seat.split.train, seat.split.test
     found = {}
-    for name, model in zip(BASELINES[plan.dataset.task], _models(plan.dataset.task, seed), strict=True):
-        with warnings.catch_warnings():
+    for place, (name, model) in enumerate(
+        zip(BASELINES[plan.dataset.task], _models(plan.dataset.task, seed), strict=True)
+    ):
+        if place and not all_models:
+            found[name] = np.full(len(plan.metrics), np.nan)
+            continue
+        # one OpenMP thread: trials run side by side, and on small tables more threads only wait for each other
+        with warnings.catch_warnings(), threadpool_limits(1):
             # a linear baseline that stops early is still a baseline; nobody tunes it
             warnings.simplefilter("ignore")
             model.fit(seat.inputs[train], seat.target[train])

@@ -172,7 +172,8 @@ def applicable(
                 reason = "it needs soft targets with every class above 0, and these are hard labels"
             refused.append(NotApplicable(str(loss), reason, share))
             continue
-        partner = next((other for other in trained if _one_gradient(loss, other)), None)
+        # published experiments trained each of them; here the same gradient means the same runs
+        partner = next((other for other in trained if protocol == "fair" and _one_gradient(loss, other)), None)
         if partner is not None:
             shared[str(loss)] = str(partner)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from lossmith._errors import InvalidInputError
 from lossmith.compare import versions
 from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
-from lossmith.compare.baselines import BASELINES, baseline_arrays
+from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
 from lossmith.compare.plan import DEFAULTS, Plan, make_plan
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
@@ -182,18 +183,22 @@ class Execution:
         return min(counts)
 
     def _train_baselines(self, n_seeds: int) -> None:
-        for trial in range(n_seeds):
-            key = f"baselines/{trial:05d}"
-            if key in self.groups:
-                continue
-            if self._progress is not None:
-                self._progress(self._runs(n_seeds), self._runs(n_seeds), "baselines", f"{trial + 1} of {n_seeds}")
-            if not self.seats[trial].split.redrawn and trial and not self.plan.settings.noise:
-                arrays = self.groups["baselines/00000"]
-            else:
-                arrays = baseline_arrays(self.plan, self.seats[trial], seed=engine_seed(self.plan, trial))
-            self.keeper.save(key, arrays)
-            self.groups[key] = dict(arrays)
+        missing = [trial for trial in range(n_seeds) if f"baselines/{trial:05d}" not in self.groups]
+        total = self._runs(n_seeds)
+
+        def train(trial: int) -> dict[str, np.ndarray]:
+            seat = self.seats[trial]
+            # trials that see the same rows have the same baselines
+            own = trial < TRIALS and (trial == 0 or self.seats.differ)
+            return baseline_arrays(self.plan, seat, seed=engine_seed(self.plan, trial), all_models=own)
+
+        with ThreadPoolExecutor(worker_count()) as pool:
+            for count, (trial, arrays) in enumerate(zip(missing, pool.map(train, missing), strict=True)):
+                key = f"baselines/{trial:05d}"
+                self.keeper.save(key, arrays)
+                self.groups[key] = arrays
+                if self._progress is not None:
+                    self._progress(total, total, "baselines", f"{count + 1} of {len(missing)}")
 
     def evidence(self, n_seeds: int, *, looks: int, seconds: float) -> Evidence:
         """Return what is known about the first `n_seeds` trials."""

@@ -14,7 +14,7 @@ from lossmith.compare import recommend, statistics, verdicts
 from lossmith.compare._spec import Baseline, Comparison, Curve, DataSummary, Estimate, Settings, Standing
 from lossmith.compare.plan import Plan
 from lossmith.compare.programs import quantity
-from lossmith.compare.trials import HeadProgram, Judged, Seats, fitted_encoding
+from lossmith.compare.trials import GIVEN, HeadProgram, Judged, Seats, fitted_encoding
 from lossmith.losses import Loss
 
 __all__ = ["Evidence", "summarise"]
@@ -119,7 +119,10 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
     baselines = tuple(
         Baseline(
             name,
-            {metric: statistics.estimate(values[: evidence.n_seeds, place]) for place, metric in enumerate(names)},
+            {
+                metric: statistics.estimate(_finished(values[: evidence.n_seeds, place]))
+                for place, metric in enumerate(names)
+            },
         )
         for name, values in evidence.baselines.items()
     )
@@ -166,7 +169,7 @@ def _rows(plan: Plan, runs: Mapping[str, Runs], seats: Seats, n_seeds: int) -> d
                 one.of_chosen("raw_test")[trial][None], None, platt=one.of_chosen("platt")[trial][None]
             )
             needed = metrics_module.predictions(
-                task=plan.dataset.task, **{k: v for k, v in given.items() if k != "platt"}
+                task=plan.dataset.task, **{name: given[name] for name in GIVEN if name in given}
             )
             target = plan.dataset.target[seat.split.test]
             rows.append(plan.metric.contributions(needed[plan.metric.needs], target)[0])

@@ -24,6 +24,8 @@ from lossmith.training import GroupData, GroupResult, Part
 __all__ = ["HeadProgram", "Judged", "Seat", "Seats", "engine_seed", "group_arrays", "group_data", "head_programs"]
 
 GROUP_RUNS = 45
+# predictions that metrics are measured on
+GIVEN = ("value", "probability", "score")
 # below this spread, relative to its size, a run's raw output is a constant
 CONSTANT = 1e-5
 
@@ -94,6 +96,11 @@ class Seats:
         self.plan = plan
         self._fixed: Seat | None = None
         self._lock = threading.Lock()
+
+    @property
+    def differ(self) -> bool:
+        """Whether trials see different rows or labels."""
+        return self[0].split.redrawn or bool(self.plan.settings.noise)
 
     def __getitem__(self, trial: int) -> Seat:
         """Return rows and targets of one trial number."""
@@ -310,6 +317,6 @@ class Judged:
         """Return one metric of every run."""
         if metric.needs == "output":
             return metric(found["output"], self.encoding.encode(target))
-        given = {name: found[name] for name in ("value", "probability", "score") if name in found}
+        given = {name: found[name] for name in GIVEN if name in found}
         numbers = metrics.measure(target, task=self.plan.dataset.task, metrics=[metric], **given)
         return numbers.get(str(metric), np.full(len(next(iter(given.values()))), np.nan))
