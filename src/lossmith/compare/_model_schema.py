@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CONFIGURATION", "Check", "Problem", "checked"]
+__all__ = ["CONFIGURATION", "Check", "ConfigurationError", "checked"]
 
 Check = Callable[[Any, str], None]
 
@@ -23,13 +23,13 @@ NOTATIONS = {
 PARTS = ("ordinal", "year", "month", "day", "day_of_week", "hour")
 
 
-class Problem(ValueError):
+class ConfigurationError(ValueError):
     """What is wrong with a configuration, and where."""
 
 
 def _refuse(where: str, wanted: str, value: Any) -> None:
     shown = repr(value)
-    raise Problem(f"{where} is {shown if len(shown) <= 40 else shown[:39] + '…'}, not {wanted}")
+    raise ConfigurationError(f"{where} is {shown if len(shown) <= 40 else shown[:39] + '…'}, not {wanted}")
 
 
 def checked(value: Any, checks: Mapping[str, Check], where: str = "configuration") -> dict[str, Any]:
@@ -37,7 +37,7 @@ def checked(value: Any, checks: Mapping[str, Check], where: str = "configuration
 
     Raises
     ------
-    Problem
+    ConfigurationError
         Says where.
 
     Examples
@@ -46,15 +46,15 @@ def checked(value: Any, checks: Mapping[str, Check], where: str = "configuration
     {'units': 2}
     >>> checked({"units": 0}, {"units": whole(1)})
     Traceback (most recent call last):
-    lossmith.compare._model_schema.Problem: configuration.units is 0, not a whole number of at least 1
+    lossmith.compare._model_schema.ConfigurationError: configuration.units is 0, not a whole number of at least 1
     """
     if not isinstance(value, dict):
         _refuse(where, "a mapping", value)
     missing, unknown = sorted(checks.keys() - value.keys()), sorted(value.keys() - checks.keys())
     if missing:
-        raise Problem(f"{where} lacks {missing[0]!r}")
+        raise ConfigurationError(f"{where} lacks {missing[0]!r}")
     if unknown:
-        raise Problem(f"{where} has an unknown entry {unknown[0][:40]!r}")
+        raise ConfigurationError(f"{where} has an unknown entry {unknown[0][:40]!r}")
     for name, check in checks.items():
         check(value[name], f"{where}.{name}")
     return dict(value)
@@ -137,7 +137,7 @@ def either(first: Check, second: Check) -> Check:
     def check(value: Any, where: str) -> None:
         try:
             first(value, where)
-        except Problem:
+        except ConfigurationError:
             second(value, where)
 
     return check

@@ -11,7 +11,7 @@ import numpy as np
 from lossmith import losses
 from lossmith._errors import BackendError
 from lossmith.compare import networks
-from lossmith.compare._model_schema import Problem
+from lossmith.compare._model_schema import ConfigurationError
 from lossmith.compare.encodings import FittedEncoding
 from lossmith.compare.trained import TrainedModel
 from lossmith.data import Encoder
@@ -26,18 +26,20 @@ def restored(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
 
     Raises
     ------
-    Problem or LossmithError
+    ConfigurationError or LossmithError
         They do not fit together.
     """
     loss = losses.get(json.dumps(described["loss"]))
     if loss.task != described["task"]:
-        raise Problem(f"loss {loss} is not for {described['task']}")
+        raise ConfigurationError(f"loss {loss} is not for {described['task']}")
     encoding = _encoding(loss, described)
     encoder = _encoder(described["encoder"], tensors)
     if list(encoder.input_shape) != described["input_shape"]:
-        raise Problem(f"the encoder makes inputs of shape {encoder.input_shape}, not {described['input_shape']}")
+        raise ConfigurationError(
+            f"the encoder makes inputs of shape {encoder.input_shape}, not {described['input_shape']}"
+        )
     if loss.units(encoding.n_classes or None) != described["units"]:
-        raise Problem(f"{loss} has no head of width {described['units']}")
+        raise ConfigurationError(f"{loss} has no head of width {described['units']}")
     model = _model(described["model"])
     return TrainedModel(
         loss=loss,
@@ -59,9 +61,9 @@ def _encoding(loss: Loss, described: Mapping[str, Any]) -> FittedEncoding:
     n_classes = len(described["class_names"])
     least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (2, n_classes)}[loss.task]
     if not least <= n_classes <= most:
-        raise Problem(f"{n_classes} class names for a {loss.task} task")
+        raise ConfigurationError(f"{n_classes} class names for a {loss.task} task")
     if given["name"] != loss.encoding:
-        raise Problem(f"targets are encoded as {given['name'][:40]!r}, and {loss} reads {loss.encoding!r}")
+        raise ConfigurationError(f"targets are encoded as {given['name'][:40]!r}, and {loss} reads {loss.encoding!r}")
     return FittedEncoding(loss.encoding, float(given["center"]), float(given["scale"]), n_classes)
 
 
@@ -70,13 +72,15 @@ def _encoder(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
     for part, kind in (("fill", "float64"), ("mean", "float64"), ("deviation", "float64"), ("active", "bool")):
         arrays[part] = _tensor(tensors, f"encoder/{part}", kind)
     if (arrays["deviation"] <= 0).any():
-        raise Problem("encoder/deviation holds a number that is not positive")
+        raise ConfigurationError("encoder/deviation holds a number that is not positive")
     return Encoder.restore(described, arrays)
 
 
 def _model(described: Mapping[str, Any]) -> Model:
     if described["name"] not in MODELS or MODELS[described["name"]].name != described["name"]:
-        raise Problem(f"it needs the model family {described['name'][:40]!r}, which this version does not have")
+        raise ConfigurationError(
+            f"it needs the model family {described['name'][:40]!r}, which this version does not have"
+        )
     return MODELS[described["name"]].configured(**described["values"])
 
 
@@ -85,41 +89,41 @@ def _weights(model: Model, described: Mapping[str, Any], tensors: Mapping[str, n
     others = {"encoder/fill", "encoder/mean", "encoder/deviation", "encoder/active", "platt"}
     foreign = sorted(tensors.keys() - others - set(given))
     if foreign:
-        raise Problem(f"it holds {foreign[0][:40]!r}, which belongs to no model")
+        raise ConfigurationError(f"it holds {foreign[0][:40]!r}, which belongs to no model")
     try:
         wanted = networks.weight_shapes(model, tuple(described["input_shape"]), described["units"])
     except BackendError:
         raise
     except Exception as error:  # whatever Keras raises for a configuration that makes no network
-        raise Problem(f"{model} makes no network: {error}") from error
+        raise ConfigurationError(f"{model} makes no network: {error}") from error
     if given != [f"weight/{place:04d}" for place in range(len(wanted))]:
-        raise Problem(f"it holds {len(given)} weights, and {model} has {len(wanted)}")
+        raise ConfigurationError(f"it holds {len(given)} weights, and {model} has {len(wanted)}")
     found = tuple(_tensor(tensors, label, kind) for label, (_, kind) in zip(given, wanted, strict=True))
     for label, value, (shape, _) in zip(given, found, wanted, strict=True):
         if value.shape != shape:
-            raise Problem(f"{label} has shape {value.shape}, and {model} has {shape} there")
+            raise ConfigurationError(f"{label} has shape {value.shape}, and {model} has {shape} there")
     return found
 
 
 def _platt(loss: Loss, tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
     if (loss.head.gives == "score") != ("platt" in tensors):
-        raise Problem(f"{loss} and a calibration of scores belong together, and one is missing")
+        raise ConfigurationError(f"{loss} and a calibration of scores belong together, and one is missing")
     if "platt" not in tensors:
         return None
     platt = _tensor(tensors, "platt", "float64")
     if platt.shape != (2,):
-        raise Problem(f"platt has shape {platt.shape}, not (2,)")
+        raise ConfigurationError(f"platt has shape {platt.shape}, not (2,)")
     return platt
 
 
 def _tensor(tensors: Mapping[str, np.ndarray], label: str, kind: str) -> np.ndarray:
     if label not in tensors:
-        raise Problem(f"it lacks {label!r}")
+        raise ConfigurationError(f"it lacks {label!r}")
     value = tensors[label]
     if str(value.dtype) != kind:
-        raise Problem(f"{label} is {value.dtype}, not {kind}")
+        raise ConfigurationError(f"{label} is {value.dtype}, not {kind}")
     if kind == "bool" and (value.view(np.uint8) > 1).any():
-        raise Problem(f"{label} holds more than true and false")
+        raise ConfigurationError(f"{label} holds more than true and false")
     if value.dtype.kind == "f" and not np.isfinite(value).all():
-        raise Problem(f"{label} holds a value that is not finite")
+        raise ConfigurationError(f"{label} holds a value that is not finite")
     return value

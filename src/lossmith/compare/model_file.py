@@ -23,7 +23,7 @@ import safetensors.numpy
 from lossmith import losses
 from lossmith._errors import BackendError, InvalidInputError, LossmithError, ModelFileError
 from lossmith.compare import networks
-from lossmith.compare._model_schema import CONFIGURATION, Problem, checked
+from lossmith.compare._model_schema import CONFIGURATION, ConfigurationError, checked
 from lossmith.compare._restored import restored
 from lossmith.compare.trained import TrainedModel
 
@@ -106,8 +106,7 @@ def to_bytes(trained: TrainedModel) -> bytes:
                 advice="train with a smaller learning rate",
             )
     text = json.dumps(_configuration(trained), ensure_ascii=True, allow_nan=False, sort_keys=True)
-    metadata = {"format": FORMAT, "configuration": text, "sha256": _digest(text, tensors)}
-    data = safetensors.numpy.save(tensors, metadata=metadata)
+    data = pack(text, tensors)
     if int.from_bytes(data[:8], "little") > MOST_HEADER:
         raise InvalidInputError(
             f"a configuration of {len(text):,} characters",
@@ -115,6 +114,12 @@ def to_bytes(trained: TrainedModel) -> bytes:
             advice="drop columns of the data",
         )
     return data
+
+
+def pack(configuration: str, tensors: Mapping[str, np.ndarray]) -> bytes:
+    """Return configuration and tensors as the bytes of a safetensors file, with their checksum."""
+    metadata = {"format": FORMAT, "configuration": configuration, "sha256": _digest(configuration, tensors)}
+    return safetensors.numpy.save(dict(tensors), metadata=metadata)
 
 
 def _check_nameable(trained: TrainedModel) -> None:
@@ -234,5 +239,5 @@ def from_bytes(data: bytes, *, name: str = "the file") -> TrainedModel:
         return restored(checked(described, CONFIGURATION), tensors)
     except BackendError:
         raise  # the file may be sound: it is this process that cannot use it
-    except (LossmithError, Problem, ValueError, RecursionError) as error:
+    except (LossmithError, ConfigurationError, ValueError, RecursionError) as error:
         raise _damaged(name, str(error)) from error

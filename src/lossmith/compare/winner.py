@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from lossmith.compare.trials import fitted_encoding
 if TYPE_CHECKING:
     from lossmith.compare.trials import Seats
 
-__all__ = ["winner"]
+__all__ = ["trained_model", "winner"]
 
 
 def winner(plan: Plan, evidence: Evidence, seats: Seats, comparison: Comparison) -> TrainedModel:
@@ -54,9 +55,23 @@ def winner(plan: Plan, evidence: Evidence, seats: Seats, comparison: Comparison)
     >>> winner(plan, evidence, execution.seats, comparison)
     <TrainedModel of 'y': mlp:hidden=50 trained with binary_crossentropy, 2 inputs>
     """
-    label = comparison.standings[0].loss
-    runs = gather(evidence)[label]
-    trial = _chosen_trial(plan, runs)
+    runs = gather(evidence)[comparison.standings[0].loss]
+    return trained_model(plan, runs, seats, trial=_chosen_trial(plan, runs), versions=comparison.versions)
+
+
+def trained_model(plan: Plan, runs: Runs, seats: Seats, *, trial: int, versions: Mapping[str, str]) -> TrainedModel:
+    """Return the model that one trial of one loss ended with, at its chosen learning rate.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs : Runs
+        Of the loss, from `summary.gather`.
+    seats : Seats
+    trial : int
+        From 0.
+    versions : mapping of str to str
+    """
     seat = seats[trial]
     names = [str(metric) for metric in plan.metrics]
     weights = sorted(name for name in runs.arrays if name.startswith("weight/"))
@@ -85,7 +100,7 @@ def winner(plan: Plan, evidence: Evidence, seats: Seats, comparison: Comparison)
             "fingerprint": plan.dataset.fingerprint,
             "n_samples": plan.dataset.n_samples,
         },
-        versions=comparison.versions,
+        versions=versions,
     )
 
 
