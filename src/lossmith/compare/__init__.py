@@ -24,7 +24,8 @@ from lossmith.compare._spec import (
 )
 
 if TYPE_CHECKING:
-    from lossmith.compare.api import compare, load, repeat, resume
+    from lossmith.compare.api import best_model, compare, load, repeat, resume
+    from lossmith.compare.trained import TrainedModel
 
 __all__ = [
     "Baseline",
@@ -38,19 +39,21 @@ __all__ = [
     "Reliability",
     "Settings",
     "Standing",
+    "TrainedModel",
+    "best_model",
     "compare",
     "load",
     "repeat",
     "resume",
 ]
 
-_LAZY = ("compare", "load", "repeat", "resume")
+_LAZY = {name: "api" for name in ("best_model", "compare", "load", "repeat", "resume")} | {"TrainedModel": "trained"}
 
 
 def __getattr__(name: str) -> Any:
     # records are needed to show a stored result; the engine only to train
     if name in _LAZY:
-        return getattr(importlib.import_module("lossmith.compare.api"), name)
+        return getattr(importlib.import_module(f"lossmith.compare.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'lossmith.compare' has no attribute {name!r}")
 
 

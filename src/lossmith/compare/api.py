@@ -15,16 +15,22 @@ from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import from_json, to_json
 from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
+from lossmith.compare.model_file import from_bytes, to_bytes
+from lossmith.compare.networks import in_catalogue
 from lossmith.compare.plan import Plan
-from lossmith.compare.run import Progress, execute, plan_for
+from lossmith.compare.run import Outcome, Progress, execute, plan_for
 from lossmith.compare.store import Store
+from lossmith.compare.trained import TrainedModel
 from lossmith.compare.versions import versions
+from lossmith.compare.winner import winner as choose_winner
 from lossmith.data import Dataset
 from lossmith.losses import Loss
 
-__all__ = ["compare", "load", "repeat", "resume"]
+__all__ = ["best_model", "compare", "load", "repeat", "resume"]
 
 PathType = str | os.PathLike[str]
+# key of the group that holds the winner's file
+WINNER = "winner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ def compare(
     protocol: ComparisonProtocol = "fair",
     time_limit: float | None = None,
     store: PathType | None = None,
+    save_model: PathType | None = None,
     seed: int = 0,
     task: str | None = None,
     group: str | None = None,
@@ -106,6 +113,8 @@ def compare(
         Seconds after which no further group of runs begins.
     store : path
         SQLite file that keeps every finished group, so that an interrupted comparison goes on where it stopped.
+    save_model : path
+        Where to write the winner as one safetensors file, which `lossmith predict` and `TrainedModel.load` read.
     seed : int
         Everything random is drawn from it.
     task, group, order, drop, data_dir
@@ -162,7 +171,9 @@ def compare(
     if dry_run:
         return plan
     if store is None:
-        return execute(plan, progress=progress, time_limit=time_limit, clock=clock)
+        outcome = execute(plan, progress=progress, time_limit=time_limit, clock=clock)
+        _save_winner(outcome, save_model)
+        return outcome.comparison
     with Store.open(store) as opened:
         number = opened.create_run(
             kind="compare",
@@ -172,7 +183,7 @@ def compare(
             fingerprint=plan.dataset.fingerprint,
             versions=versions(),
         )
-        return _run(opened, number, plan, progress=progress, time_limit=time_limit, clock=clock)
+        return _run(opened, number, plan, save_model, progress=progress, time_limit=time_limit, clock=clock)
 
 
 def resume(
@@ -181,6 +192,7 @@ def resume(
     store: PathType,
     source: Any = None,
     model: Any = None,
+    save_model: PathType | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -196,6 +208,8 @@ def resume(
         The data, where they came as arrays or a frame; files and built-in sets are read again.
     model : callable, optional
         The function that builds the body, where the comparison used one.
+    save_model : path
+        See `compare`.
 
     Raises
     ------
@@ -209,10 +223,12 @@ def resume(
         row = opened.run(number)
         finished = opened.result(number)
         if finished is not None:
+            if save_model is not None:
+                best_model(number, store=store).save(save_model)
             return replace(from_json(finished), run=number)
         plan = _plan_again(row, source, model)
         opened.reopen(number)
-        return _run(opened, number, plan, progress=progress, time_limit=time_limit, clock=clock)
+        return _run(opened, number, plan, save_model, progress=progress, time_limit=time_limit, clock=clock)
 
 
 def repeat(
@@ -236,7 +252,7 @@ def repeat(
             fingerprint=row.fingerprint,
             versions=versions(),
         )
-        return _run(opened, number, plan, progress=progress, time_limit=None, clock=clock)
+        return _run(opened, number, plan, None, progress=progress, time_limit=None, clock=clock)
 
 
 def load(run: int | None = None, *, store: PathType) -> Comparison:
@@ -259,13 +275,56 @@ def load(run: int | None = None, *, store: PathType) -> Comparison:
         return replace(from_json(text), run=number)
 
 
+def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
+    """Return the model that a stored comparison recommends, ready to predict; by default that of the latest run.
+
+    Raises
+    ------
+    StoreError
+        No such run, or it kept no model: it has not ended, or its model was a function of the user.
+    """
+    with Store.open(store, read_only=True) as opened:
+        number = run if run is not None else opened.latest()
+        kept = opened.groups(number).get(WINNER)
+    if kept is None:
+        raise StoreError(
+            f"run {number} kept no model",
+            expected="a comparison that has ended and whose model is in the catalogue",
+            advice=f"end it first: lossmith runs resume {number} --store {store}",
+        )
+    return from_bytes(kept["file"].tobytes(), name=f"the model of run {number}")
+
+
 def _run(
-    store: Store, number: int, plan: Plan, *, progress: Progress | None, time_limit: float | None, clock: Any
+    store: Store,
+    number: int,
+    plan: Plan,
+    save_model: PathType | None,
+    *,
+    progress: Progress | None,
+    time_limit: float | None,
+    clock: Any,
 ) -> Comparison:
-    result = execute(plan, StoredGroups(store, number), progress=progress, time_limit=time_limit, clock=clock)
-    result = replace(result, run=number)
+    outcome = execute(plan, StoredGroups(store, number), progress=progress, time_limit=time_limit, clock=clock)
+    result = replace(outcome.comparison, run=number)
+    model = _save_winner(outcome, save_model)
+    if model is not None:
+        store.save_group(number, WINNER, {"file": np.frombuffer(model, dtype=np.uint8)})
     store.finish(number, to_json(result), result.seconds)
     return result
+
+
+def _save_winner(outcome: Outcome, path: PathType | None) -> bytes | None:
+    """Return the winner as the bytes of its file, written to `path` where there is one; None if no file can hold it."""
+    if path is None and not in_catalogue(outcome.plan.model):
+        return None
+    sound = [one for one in outcome.comparison.standings[:1] if one.n_failed < one.n_seeds]
+    if path is None and not sound:
+        return None
+    model = choose_winner(outcome.plan, outcome.evidence, outcome.seats, outcome.comparison)
+    if path is not None:
+        model.save(path)
+    return to_bytes(model)
 
 
 def _latest_open(store: Store) -> int:

@@ -79,7 +79,11 @@ def _region(plan: Plan, one: Runs, seat: object, raw: np.ndarray) -> np.ndarray:
 
 def _two_columns(features: pl.DataFrame | np.ndarray) -> tuple[tuple[str, str] | None, np.ndarray | None]:
     if isinstance(features, pl.DataFrame):
-        if features.width != 2 or not all(kind.is_numeric() for kind in features.dtypes) or features.null_count().sum_horizontal().item():
+        if (
+            features.width != 2
+            or not all(kind.is_numeric() for kind in features.dtypes)
+            or features.null_count().sum_horizontal().item()
+        ):
             return None, None
         return (features.columns[0], features.columns[1]), features.to_numpy().astype(float)
     if features.ndim != 2 or features.shape[1] != 2:
@@ -90,6 +94,9 @@ def _two_columns(features: pl.DataFrame | np.ndarray) -> tuple[tuple[str, str] |
 def _like(features: pl.DataFrame | np.ndarray, names: tuple[str, str], grid: np.ndarray) -> pl.DataFrame | np.ndarray:
     if isinstance(features, pl.DataFrame):
         return pl.DataFrame(
-            {name: pl.Series(grid[:, place]).cast(features.schema[name], strict=False) for place, name in enumerate(names)}
+            {
+                name: pl.Series(grid[:, place]).cast(features.schema[name], strict=False)
+                for place, name in enumerate(names)
+            }
         )
     return grid

@@ -19,7 +19,16 @@ from lossmith.losses import get as get_loss
 if TYPE_CHECKING:
     from lossmith.data import Dataset
 
-__all__ = ["DEFAULTS", "RATE_FACTORS", "Defaults", "Plan", "applicable", "default_lengths", "make_plan", "select_losses"]
+__all__ = [
+    "DEFAULTS",
+    "RATE_FACTORS",
+    "Defaults",
+    "Plan",
+    "applicable",
+    "default_lengths",
+    "make_plan",
+    "select_losses",
+]
 
 RATE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
 
@@ -134,7 +143,9 @@ def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Pro
             raise InvalidInputError(f"loss {loss!s} is named twice", expected="every loss once")
         chosen.append(loss)
     if not chosen:
-        raise InvalidInputError("no loss named", expected="a comma list of losses, or all", advice="see lossmith losses")
+        raise InvalidInputError(
+            "no loss named", expected="a comma list of losses, or all", advice="see lossmith losses"
+        )
     return chosen
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_array
 from lossmith.data import Dataset
 from lossmith.training import GroupResult, train_groups, worker_count
 
-__all__ = ["Execution", "Keeper", "execute", "plan_for"]
+__all__ = ["Execution", "Keeper", "Outcome", "execute", "plan_for"]
 
 # progress(runs done, runs in all, stage, note)
 Progress = Callable[[float, int, str, str], None]
@@ -209,6 +209,16 @@ class Execution:
         return Evidence(self.programs, self.groups, baselines, n_seeds, looks, seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a comparison with the evidence it was drawn from."""
+
+    plan: Plan
+    comparison: Comparison
+    evidence: Evidence
+    seats: Seats
+
+
 def execute(
     plan: Plan,
     keeper: Keeper | None = None,
@@ -216,8 +226,8 @@ def execute(
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
-) -> Comparison:
-    """Train a plan to its end and return the result.
+) -> Outcome:
+    """Train a plan to its end and judge.
 
     Parameters
     ----------
@@ -235,7 +245,7 @@ def execute(
     deadline = None if time_limit is None else began + time_limit
     execution = Execution(plan, keeper or Memory(), progress=progress, clock=clock, deadline=deadline)
     looks = DEFAULTS.looks if plan.settings.auto else (plan.settings.seeds,)
-    result = None
+    result, evidence = None, None
     for look in looks:
         execution.train(look)
         n_seeds = min(look, execution.finished())
@@ -246,6 +256,6 @@ def execute(
         late = deadline is not None and clock() > deadline
         if late or not any(one.difference and one.difference.verdict == "undecided" for one in result.standings):
             break
-    if result is None:
+    if result is None or evidence is None:
         raise InvalidInputError("a comparison without seeds", expected="at least one")
-    return result
+    return Outcome(plan, result, evidence, execution.seats)

@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 
 from lossmith.compare import metrics as metrics_module
-from lossmith.compare import recommend, statistics, verdicts
+from lossmith._checks import Finding
+from lossmith.compare import inspection, recommend, statistics, verdicts
 from lossmith.compare._spec import Baseline, Comparison, Curve, DataSummary, Estimate, Settings, Standing
-from lossmith.compare.plan import Plan
+from lossmith.compare.examination import examine
+from lossmith.compare.plan import Plan, outside_share, select_losses
 from lossmith.compare.programs import quantity
 from lossmith.compare.trials import GIVEN, HeadProgram, Judged, Seats, fitted_encoding
-from lossmith.losses import Loss
+from lossmith.losses import LOSSES, PUBLISHED, Loss
 
 __all__ = ["Evidence", "summarise"]
 
@@ -89,7 +91,7 @@ def gather(evidence: Evidence) -> dict[str, Runs]:
 
 def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping[str, str]) -> Comparison:
     """Return the result of a comparison."""
-    from lossmith.compare import figures, findings
+    from lossmith.compare import figures
 
     runs = gather(evidence)
     names = [str(metric) for metric in plan.metrics]
@@ -98,7 +100,10 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
     failure = np.where(np.isfinite(constant), constant, 0.5 if plan.dataset.task != "regression" else np.nan)
     scores = {label: one.at_chosen("test")[:, column] for label, one in runs.items()}
     oriented = {label: plan.metric.oriented(values) for label, values in scores.items()}
-    leader = max(oriented, key=lambda label: np.where(np.isnan(oriented[label]), plan.metric.oriented(failure), oriented[label]).mean())
+    leader = max(
+        oriented,
+        key=lambda label: np.where(np.isnan(oriented[label]), plan.metric.oriented(failure), oriented[label]).mean(),
+    )
     reference = float(np.where(np.isnan(scores[leader]), failure, scores[leader]).mean())
     settings = replace(plan.settings, seeds=evidence.n_seeds, margin=_margin(plan, reference))
     shared_split = not seats[0].split.redrawn
@@ -148,7 +153,26 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         seconds=evidence.seconds,
         versions=versions,
     )
-    return replace(comparison, findings=findings.find(plan, comparison, runs, shared_split=shared_split))
+    found = examine(
+        comparison,
+        losses={
+            str(loss): loss
+            for loss in select_losses(list(plan.settings.losses), plan.dataset.task, protocol=plan.settings.protocol)
+        },
+        shared_split=shared_split,
+        rows_resampled=shared_split and plan.metric.rows is not None,
+    )
+    return replace(comparison, findings=(*_clipped_targets(plan), *found))
+
+
+def _clipped_targets(plan: Plan) -> list[Finding]:
+    """Return a finding for every published loss that is trained on targets which its definition does not cover."""
+    found = []
+    for loss in plan.losses:
+        exact = LOSSES.get(loss.name.removeprefix("keras_")) if loss.name in PUBLISHED else None
+        if exact is not None and (share := outside_share(exact, plan.dataset)) > 0:
+            found.append(inspection.outside_domain(str(loss), share, interval=str(exact.interval)))
+    return [one for one in found if one is not None]
 
 
 def _margin(plan: Plan, reference: float) -> float:
@@ -319,4 +343,3 @@ def _curves(plan: Plan, runs: Mapping[str, Runs], seats: Seats) -> tuple[Curve, 
             epochs = np.flatnonzero(kept) + 1
             found.append(Curve(label, shown_name, epochs, values[:, kept]))
     return tuple(found)
-

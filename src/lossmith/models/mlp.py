@@ -31,7 +31,7 @@ def read_widths(value: Value) -> tuple[int, ...]:
 
 
 def _read_rate(value: Value) -> float:
-    if isinstance(value, str) or isinstance(value, bool) or not 0 <= value < 1:
+    if isinstance(value, str | bool) or not 0 <= value < 1:
         raise ValueError("a number in [0, 1)")
     return float(value)
 

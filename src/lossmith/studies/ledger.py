@@ -72,7 +72,9 @@ def write_ledger(studies: Iterable[Study], folder: Path) -> Path:
         record = read_result(folder, study.name)
         lines += [f"## {study.title}", "", f"Source {study.source}: {study.reference}. Command: `{study.command}`.", ""]
         lines += ["| id | claim | reported | measured | verdict | remark |", "|---|---|---|---|---|---|"]
-        rows = record["rows"] if record else [Row(claim, "", "", "", "not run", study.command) for claim in study.claims]
+        rows = (
+            record["rows"] if record else [Row(claim, "", "", "", "not run", study.command) for claim in study.claims]
+        )
         for row in rows:
             picture = f" [figure](gallery/{row.figure})" if row.figure else ""
             cells = (row.id, row.claim, row.reported, row.measured, row.verdict, row.remark + picture)

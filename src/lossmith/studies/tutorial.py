@@ -69,13 +69,11 @@ def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult
 
     judged = {"regression": "mean_squared_error"}
     names = ("regression", "circles", "blobs")
-    published = {
-        data: compare(data, protocol="published", seeds=seeds, metric=judged.get(data)) for data in names
-    }
+    published = {data: compare(data, protocol="published", seeds=seeds, metric=judged.get(data)) for data in names}
     fair = {data: compare(data, seeds=seeds) for data in names}
     hinge = compare("circles", protocol="published", seeds=many, losses="keras_hinge")
     rows = [_row(claim, published[claim.data]) for claim in CLAIMS]
-    rows += _other_rows(published, fair, hinge)
+    rows += _other_rows(published, hinge)
     figures = _figures(published)
     sections = [(f"{data}, published protocol", str(published[data].verdict)) for data in names]
     sections += [(f"{data}, fair protocol", _fair_words(fair[data])) for data in names]
@@ -108,7 +106,9 @@ def _row(claim: Claim, result: Any) -> Row:
         )
     if standing.n_failed:
         remark.append(f"{standing.n_failed} of {standing.n_seeds} seeds collapsed or diverged")
-    remark += [finding.evidence for finding in result.findings if finding.subject == claim.loss and finding.code == "LS101"]
+    remark += [
+        finding.evidence for finding in result.findings if finding.subject == claim.loss and finding.code == "LS101"
+    ]
     return Row(
         claim.id,
         claim.text,
@@ -129,14 +129,22 @@ def _row(claim: Claim, result: Any) -> Row:
     )
 
 
-def _other_rows(published: Mapping[str, Any], fair: Mapping[str, Any], hinge: Any) -> list[Row]:
+def _other_rows(published: Mapping[str, Any], hinge: Any) -> list[Row]:
     collapsed = hinge.standings[0].n_failed
     total = hinge.standings[0].n_seeds
     low, high = _share_interval(collapsed, total)
     spread = {data: _widest(result) for data, result in published.items()}
     return [
         Row("T-10", OTHERS["T-10"], "figures", "drawn", "no number in source", "", figure="tutorial-data.svg"),
-        Row("T-11", OTHERS["T-11"], "figures", "drawn, median and band over seeds", "no number in source", "", figure="tutorial-circles-curves.svg"),
+        Row(
+            "T-11",
+            OTHERS["T-11"],
+            "figures",
+            "drawn, median and band over seeds",
+            "no number in source",
+            "",
+            figure="tutorial-circles-curves.svg",
+        ),
         Row(
             "T-12",
             OTHERS["T-12"],
@@ -174,7 +182,11 @@ def _share_interval(count: int, total: int) -> tuple[float, float]:
 
 def _fair_words(result: Any) -> str:
     words = [result.verdict]
-    words += [f"{one.loss} is the same as {one.same_as}: one gradient, trained once" for one in result.standings if one.same_as]
+    words += [
+        f"{one.loss} is the same as {one.same_as}: one gradient, trained once"
+        for one in result.standings
+        if one.same_as
+    ]
     words += [f"{one.loss} is not applicable: {one.reason}" for one in result.not_applicable]
     return ". ".join(words)
 
