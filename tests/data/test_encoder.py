@@ -84,6 +84,30 @@ def test_without_scaling() -> None:
     assert inputs[:, 2].tolist() == [float(i == 3) for i in range(30)]
 
 
+def test_indicators_and_filled_values_of_every_kind() -> None:
+    frame = pl.DataFrame({
+        "when": [None if i == 1 else datetime(2020 + i % 3, 1 + i % 5, 3) for i in range(20)],
+        "loan": [None if i == 2 else i % 4 != 0 for i in range(20)],
+        "n": [None if i == 3 else float(i * i % 11) for i in range(20)],
+        "y": [0, 1] * 10,
+    })  # fmt: skip
+    dataset = data.load(frame, target="y")
+    encoder = data.fit_encoder(dataset, np.arange(20), scale=False)
+    inputs = encoder.transform(dataset.features)
+    named = dict(zip(encoder.names, inputs.T, strict=True))
+    for name, row in (("when", 1), ("loan", 2), ("n", 3)):
+        assert np.flatnonzero(named[f"{name} missing"]).tolist() == [row]
+    assert named["loan"][2] == 1  # 14 of 19 are true
+    assert named["n"][3] == np.median([i * i % 11 for i in range(20) if i != 3])
+    assert named["when:ordinal"][0] == 18264.0  # days from 1970-01-01 to 2020-01-03
+    assert named["when:year"][1] == 2021
+    mostly_false = data.load(frame.with_columns(~pl.col("loan")), target="y")
+    assert (
+        data.fit_encoder(mostly_false, np.arange(20)).transform(mostly_false.features)[2, encoder.names.index("loan")]
+        == 0
+    )
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     column=st.lists(st.one_of(finite, st.none()), min_size=12, max_size=12),

@@ -36,7 +36,7 @@ def write(tmp_path: Path, kind: str) -> Path:
     elif kind == "quoted":
         FRAME.write_csv(path, separator=";", quote_style="always")
     elif kind == "decimal comma":
-        FRAME.write_csv(path, separator=";", decimal_comma=True)
+        FRAME.to_pandas().to_csv(path, sep=";", decimal=",", index=False)
     elif kind == "windows":
         path.write_bytes(b"\xef\xbb\xbf" + commas.replace("\n", "\r\n").encode())
     elif kind == "old mac":

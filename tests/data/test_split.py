@@ -33,7 +33,9 @@ def check_partition(split: data.Split, n_samples: int) -> None:
 @given(
     counts=st.lists(st.integers(3, 60), min_size=2, max_size=6).filter(lambda counts: sum(counts) >= 10),
     seed=st.integers(0, 2**63),
-    fractions=st.sampled_from([(0.6, 0.2, 0.2), (0.8, 0.1, 0.1), (0.2, 0.4, 0.4), (0.5, 0.5, 0.0), (0.7, 0.0, 0.3)]),
+    fractions=st.sampled_from(
+        [(0.6, 0.2, 0.2), (0.8, 0.1, 0.1), (0.2, 0.4, 0.4), (0.1, 0.45, 0.45), (0.5, 0.5, 0.0), (0.7, 0.0, 0.3)]
+    ),
 )
 def test_stratified(counts: list[int], seed: int, fractions: tuple[float, float, float]) -> None:
     names = np.repeat([f"class {chr(97 + k)}" for k in range(len(counts))], counts)
@@ -52,6 +54,13 @@ def test_stratified(counts: list[int], seed: int, fractions: tuple[float, float,
         assert np.abs(table - wanted)[1:].max() <= 1
         for part, share in zip(parts(split)[1:], fractions[1:], strict=True):
             assert len(part) == round(share * len(names))
+
+
+def test_largest_remainder_gets_the_odd_row() -> None:
+    made = dataset(np.repeat(["a", "b", "c"], [33, 32, 35]))  # 20 %: 6.6, 6.4, 7
+    split = data.split(made, seed=0)
+    for part in (split.test, split.validation):
+        assert np.bincount(made.target[part]).tolist() == [7, 6, 7]
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(1000, (600, 200, 200)), (13, (7, 3, 3)), (10, (6, 2, 2)), (11, (7, 2, 2))])

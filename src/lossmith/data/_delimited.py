@@ -106,11 +106,8 @@ def _sniff(text: str) -> tuple[str, int]:
     good = {s: share for s, (share, _) in fits.items() if share >= (0.98 if s == " " else 0.5)}
     if not good:
         return _NO_SEPARATOR, 1
-    if len(good) > 1:
-        good.pop(" ", None)
-    candidates = [s for s, share in good.items() if share >= max(good.values()) - 0.02]
-    clean = [s for s in candidates if not any(o in cell for o in candidates if o != s for cell in fits[s][1][0])]
-    separator = (clean or candidates)[0]
+    # in the order of SEPARATORS: commas come after semicolons, as they may be decimal commas, and blanks come last
+    separator = next(s for s, share in good.items() if share >= max(good.values()) - 0.02)
     return separator, Counter(len(row) for row in fits[separator][1]).most_common(1)[0][0]
 
 

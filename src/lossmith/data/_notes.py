@@ -12,7 +12,7 @@ from lossmith.data._spec import Column
 from lossmith.data._task import Target
 from lossmith.data._values import quoted
 
-__all__ = ["array_columns", "describe", "no_features", "no_target"]
+__all__ = ["array_columns", "describe", "native", "no_features", "no_target"]
 
 IMBALANCE = 0.75  # share of the largest class from which on accuracy says little
 _TARGET_NAMES = (
@@ -59,6 +59,13 @@ def no_features(columns: list[Column]) -> DataError:
     )
 
 
+def native(values: np.ndarray) -> np.ndarray:
+    """Return an array in the byte order of this machine and in a type that tables know; the same array where it is."""
+    exact = {("b", 1): np.float32, ("f", 2): np.float32, ("f", 16): np.float64}
+    dtype = exact.get((values.dtype.kind, values.dtype.itemsize), values.dtype.newbyteorder("="))
+    return values.astype(dtype, copy=False)
+
+
 def array_columns(values: np.ndarray) -> tuple[np.ndarray, tuple[Column, ...], tuple[str, ...]]:
     """Return an array of features with its columns x1, x2, ... (none for images and sequences).
 
@@ -77,8 +84,7 @@ def array_columns(values: np.ndarray) -> tuple[np.ndarray, tuple[Column, ...], t
         )
     if values.dtype.kind not in "biuf":
         raise DataError(f"X of type {values.dtype}", expected="numbers", advice="pass a dataframe for other types")
-    if values.dtype.kind == "b":
-        values = values.astype(np.float32)
+    values = native(values)
     counts = np.zeros(values.shape[1], dtype=np.int64)
     if values.dtype.kind == "f":
         infinite = np.isinf(values)
