@@ -11,7 +11,7 @@ import numpy as np
 from lossmith import losses
 from lossmith.training import GradientProcedure, GroupData, GroupResult, Part, Schedule, Trainer, load_keras
 from lossmith.training._initial import draw_seed, initial_values
-from lossmith.training._program import epoch_orders
+from lossmith.training._run import epoch_orders
 from lossmith.training.optimizers import make_optimizer
 
 keras = load_keras()

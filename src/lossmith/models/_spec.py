@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
 from lossmith._names import Value, format_name
+from lossmith.training._backend import undisturbed_random
 
 __all__ = ["Field", "Model"]
 
@@ -95,7 +96,8 @@ class Model:
 
     def network(self, input_shape: tuple[int, ...], units: int) -> Any:
         """Return a built `keras.Model` that ends in `units` raw scores."""
-        return self.build(input_shape, units, **self.configuration)
+        with undisturbed_random():
+            return self.build(input_shape, units, **self.configuration)
 
     def __str__(self) -> str:
         return format_name(self.name, dict(self.values))

@@ -1,14 +1,19 @@
 """Training many runs as one program.
 
-`GradientProcedure` describes one run; `Trainer` stacks and compiles it; `train_groups` spreads groups over the cores.
+`GradientProcedure` describes one run; `Trainer` stacks and compiles it; `train_groups` spreads groups over the cores;
+`to_keras` makes an ordinary Keras model of a trained run.
 """
 
 from __future__ import annotations
 
 from lossmith.training._backend import compilation_cache, load_keras, worker_count
+from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
+from lossmith.training.execution import choose_execution, group_bytes
+from lossmith.training.export import to_keras
 from lossmith.training.gradient import GradientProcedure, GradientState
-from lossmith.training.loop import Cancelled, Trainer, train_groups
+from lossmith.training.groups import train_groups
+from lossmith.training.loop import Trainer
 
 __all__ = [
     "Batch",
@@ -22,8 +27,11 @@ __all__ = [
     "Procedure",
     "Schedule",
     "Trainer",
+    "choose_execution",
     "compilation_cache",
+    "group_bytes",
     "load_keras",
+    "to_keras",
     "train_groups",
     "worker_count",
 ]

@@ -6,6 +6,7 @@ Nothing here runs at import. `KERAS_BACKEND` is set only where Keras is not load
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from types import ModuleType
 
 from lossmith._errors import BackendError
 
-__all__ = ["cache_folder", "compilation_cache", "load_keras", "worker_count"]
+__all__ = ["cache_folder", "compilation_cache", "load_keras", "undisturbed_random", "worker_count"]
 
 _LOCK = threading.RLock()
 _CACHE_SETTINGS = (
@@ -91,10 +92,26 @@ def compilation_cache() -> Iterator[None]:
                 jax_cache.reset_cache()
 
 
+@contextmanager
+def undisturbed_random() -> Iterator[None]:
+    """Put Python's global random state back after the block: Keras draws seeds of layers from it while building."""
+    before = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
 def worker_count() -> int:
-    """Return the number of threads that train groups: the cores this process may use on CPU, one per GPU otherwise."""
+    """Return the number of threads that train groups: the cores this process may use on CPU, otherwise one.
+
+    Examples
+    --------
+    >>> worker_count() >= 1
+    True
+    """
     import jax
 
     if jax.default_backend() != "cpu":
-        return jax.local_device_count()
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

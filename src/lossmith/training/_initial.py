@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from lossmith._errors import InvalidInputError
+from lossmith.training._layers import layers
 
 __all__ = ["draw_seed", "initial_values"]
 
@@ -25,15 +25,10 @@ def draw_seed(seed: int, purpose: str) -> int:
     return int(sequence.generate_state(1)[0] >> 1)
 
 
-def _layers(layer: Any) -> Iterator[Any]:
-    yield layer
-    yield from layer._flatten_layers(include_self=False, recursive=True)
-
-
 def _initializers(model: Any) -> dict[int, Any]:
     """Map each variable to the initialiser that its layer keeps for it."""
     found: dict[int, Any] = {}
-    for layer in _layers(model):
+    for layer in layers(model):
         for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
             # Keras calls the initialiser of `recurrent_kernel` recurrent_initializer, that of a depthwise `kernel`
             # depthwise_initializer

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
+from lossmith._errors import InvalidInputError
 from lossmith.losses import Loss
 from lossmith.training._initial import initial_values
+from lossmith.training._layers import keeps_rows_apart, widest
 from lossmith.training._spec import Batch, Hyper
 
 __all__ = ["GradientProcedure", "GradientState", "Monitor"]
@@ -39,7 +41,12 @@ class GradientProcedure:
     encodings : sequence of int
         For each loss, which entry of `Batch.targets` it reads.
     monitors : sequence of callables
-        Further quantities that `evaluate` returns.
+        Further quantities, of training batches as they pass and of evaluated rows.
+
+    Raises
+    ------
+    InvalidInputError
+        The optimiser follows a schedule of its own, which leaves no learning rate to set for each run.
     """
 
     def __init__(
@@ -58,16 +65,19 @@ class GradientProcedure:
         self.losses = tuple(losses)
         self.monitors = tuple(monitors)
         self.units = int(model.output_shape[-1])
+        self.width = widest(model)
+        self.exact_batches = not keeps_rows_apart(model)
         optimizer.build(model.trainable_variables)
         rates = [place for place, variable in enumerate(optimizer.variables) if variable.path.endswith("learning_rate")]
-        self._rate = rates[0] if rates else None
+        if not rates:
+            raise InvalidInputError(
+                f"optimizer {optimizer.name!r} with a schedule of learning rates",
+                expected="an optimizer with one learning rate",
+                advice="pass a number as learning_rate; every run has its own",
+            )
+        self._rate = rates[0]
         self._slots = [np.asarray(variable.value) for variable in optimizer.variables]
         self._branches = [self._branch(loss, place, jnp) for loss, place in zip(losses, encodings, strict=True)]
-
-    @property
-    def exact_batches(self) -> bool:
-        """Whether rows that only fill a batch would change the result (batch statistics, random layers)."""
-        return bool(self.model.non_trainable_variables)
 
     def _branch(self, loss: Loss, place: int, xp: Any) -> Callable[[Any, tuple[Any, ...]], Any]:
         scalar = loss.head.units == 1
@@ -104,23 +114,27 @@ class GradientProcedure:
         return self._slots[place]
 
     def step(self, state: GradientState, batch: Batch, hyper: Hyper) -> tuple[GradientState, Any]:
-        """Return the state after one batch and the mean loss before it."""
+        """Return the state after one batch, and the means of loss and monitored quantities before it."""
         import jax
+        import jax.numpy as jnp
 
         def mean_loss(trainable: list[Any]) -> tuple[Any, tuple[list[Any], Any]]:
             raw, other, penalties = self.model.stateless_call(
                 trainable, state.other, batch.inputs, training=True, return_losses=True
             )
-            values = self.pointwise(hyper.loss, raw, batch.targets)
-            data_loss = (values * batch.weight).sum() / batch.weight.sum()
-            return data_loss + sum(penalties), (other, data_loss)
+            loss = self._mean(self.pointwise(hyper.loss, raw, batch.targets), batch) + sum(penalties)
+            return loss, (other, raw)
 
-        (total, (other, _)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
+        (loss, (other, raw)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
+        monitored = [self._mean(monitor(hyper.loss, raw, batch.targets), batch) for monitor in self.monitors]
         slots = list(state.slots)
-        if self._rate is not None:
-            slots[self._rate] = hyper.learning_rate
+        slots[self._rate] = hyper.learning_rate
         trainable, slots = self.optimizer.stateless_apply(slots, gradients, state.trainable)
-        return GradientState(list(trainable), list(other), list(slots)), total
+        return GradientState(list(trainable), list(other), list(slots)), jnp.stack([loss, *monitored])
+
+    @staticmethod
+    def _mean(values: Any, batch: Batch) -> Any:
+        return (values * batch.weight).sum() / batch.weight.sum()
 
     def final(self, state: GradientState) -> GradientState:
         """Return the state that predictions use after training: the averaged weights where the optimiser keeps them."""

@@ -1,37 +1,29 @@
-"""Train groups of runs: compile once, run in chunks of about half a second, one thread per core."""
+"""The trainer: compiles once for groups of one shape, and trains them stacked or one run after the other."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, final
 
 import numpy as np
 
 from lossmith._errors import InvalidInputError, ShapeError
-from lossmith.training._backend import compilation_cache, worker_count
-from lossmith.training._initial import draw_seed
-from lossmith.training._program import Carry, Program, build_program, epoch_orders
+from lossmith.training._run import Cancelled, Outcome, Progress
+from lossmith.training._sequential import Sequential
 from lossmith.training._spec import GroupData, GroupResult, Hyper, Part, Procedure, Schedule
+from lossmith.training._stacked import Stacked
+from lossmith.training.execution import Execution, check_memory, choose_execution, group_bytes
 
-__all__ = ["Cancelled", "Trainer", "train_groups"]
+__all__ = ["Cancelled", "Trainer"]
 
-CHUNK_SECONDS = 0.5
-# room for the row orders of one chunk, in numbers
-ORDER_ROOM = 4_000_000
-
-Progress = Callable[[int, int], None]
-
-
-class Cancelled(Exception):
-    """Training was asked to stop; groups that had finished are kept."""
+_EXECUTIONS = {"stacked": Stacked, "sequential": Sequential}
 
 
 @final
 class Trainer:
-    """Trains groups of one shape with one compiled program.
+    """Trains groups of one shape with functions that are compiled once.
 
     Use it through `train_groups`, which spreads groups over the cores.
 
@@ -42,11 +34,34 @@ class Trainer:
         Index of the loss and learning rate of each configuration of a group.
     schedule : Schedule
     quantities : tuple of str
-        Names of what `procedure.evaluate` returns.
+        Names of what `procedure.step` and `procedure.evaluate` return, the loss first.
     shuffle : bool
         Whether every epoch draws a new order of the rows.
+    execution : {"auto", "stacked", "sequential"}
+        All runs of a group in one program, or one run after the other; "auto" follows `choose_execution`. Numbers agree
+        within rounding.
     clock : callable
         Returns seconds; only the length of the chunks and `GroupResult.seconds` depend on it.
+
+    Attributes
+    ----------
+    compilations : int
+        Functions compiled so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossmith import losses, models
+    >>> from lossmith.training import GradientProcedure, GroupData, Part, Schedule
+    >>> from lossmith.training.optimizers import make_optimizer
+    >>> network = models.get("mlp:hidden=8").network((1,), 1)
+    >>> procedure = GradientProcedure(network, make_optimizer("adam"), [losses.get("mse"), losses.get("mae")], [0, 0])
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32)
+    >>> rows = Part(x[None, :, None], (x[None] ** 2,))
+    >>> trainer = Trainer(procedure, [0, 1], [0.01, 0.01], Schedule(epochs=3, batch_size=16))
+    >>> result = trainer.train(GroupData(seeds=(0, 1, 2), train=rows, evaluate={"test": rows}))
+    >>> result.curves["test_loss"].shape, result.raw["test"].shape
+    ((3, 2, 3), (3, 2, 64, 1))
     """
 
     def __init__(
@@ -58,23 +73,40 @@ class Trainer:
         *,
         quantities: tuple[str, ...] = ("loss",),
         shuffle: bool = True,
+        execution: Execution | Literal["auto"] = "auto",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if len(losses) != len(learning_rates) or not losses:
+        if len(losses) != len(learning_rates) or not len(losses):
             raise InvalidInputError(
                 f"{len(losses)} losses and {len(learning_rates)} learning rates",
                 expected="one of each for every configuration",
             )
+        if execution not in ("auto", *_EXECUTIONS):
+            raise InvalidInputError(f"execution={execution!r}", expected="auto, stacked or sequential")
         self.procedure = procedure
         self.schedule = schedule
         self.quantities = quantities
         self.shuffle = shuffle
-        self.compilations = 0
+        self._asked = execution
         self._clock = clock
         self._hyper = Hyper(np.asarray(losses, np.int32), np.asarray(learning_rates, np.float32))
         self._lock = threading.Lock()
-        self._compiled: tuple[Any, Any, Program, Any] | None = None
+        self._compiled: Stacked | Sequential | None = None
+        self._signature: Any = None
         self._states: dict[int, Any] = {}
+
+    @property
+    def compilations(self) -> int:
+        """Functions compiled so far."""
+        return 0 if self._compiled is None else self._compiled.compilations
+
+    @property
+    def execution(self) -> Execution:
+        """How the runs of a group are trained."""
+        if self._asked != "auto":
+            return self._asked
+        model = getattr(self.procedure, "model", None)
+        return "stacked" if model is None else choose_execution(model)
 
     def _state(self, seed: int) -> Any:
         if seed not in self._states:
@@ -88,43 +120,37 @@ class Trainer:
         ------
         ShapeError
             A group of another shape came before.
+        InvalidInputError
+            The group does not fit into memory, or the schedule watches a part that is not there.
         """
-        import jax
+        self._ready(data)
 
+    def _ready(self, data: GroupData) -> Stacked | Sequential:
         with self._lock:
             signature = _signature(data)
-            if self._compiled is not None:
-                if signature != self._compiled[3]:
-                    raise ShapeError(
-                        f"a group of shape {signature}",
-                        expected=f"the shape {self._compiled[3]} the program was compiled for",
-                        advice="make another Trainer for it",
-                    )
-                return
-            program = build_program(
-                self.procedure, self.schedule, data, self.quantities, max_chunk=self._room(data)
-            )
-            carry, arguments = self._inputs(program, data)
-            orders = np.zeros((len(data.seeds), self._room(data), data.train.n_rows), np.int32)
-            with compilation_cache():
-                chunk = jax.jit(program.chunk, donate_argnums=0)
-                compiled = chunk.lower(carry, self._hyper, *arguments, orders, np.int32(0), np.int32(1)).compile()
-                finish = jax.jit(program.finish).lower(carry, arguments[1]).compile()
-            self.compilations += 1
-            self._compiled = (compiled, finish, program, signature)
-
-    def _room(self, data: GroupData) -> int:
-        per_epoch = len(data.seeds) * data.train.n_rows
-        return max(1, min(self.schedule.epochs, ORDER_ROOM // per_epoch))
-
-    def _inputs(self, program: Program, data: GroupData) -> tuple[Carry, tuple[Any, Any]]:
-        import jax
-
-        states = [self._state(seed) for seed in data.seeds]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
-        carry = program.start(stacked, len(self._hyper.loss))
-        evaluate = {name: (part.inputs, part.targets) for name, part in data.evaluate.items()}
-        return carry, ((data.train.inputs, data.train.targets), evaluate)
+            if self._compiled is None:
+                runs = len(data.seeds) * len(self._hyper.loss)
+                needed = group_bytes(
+                    self.procedure, self.schedule, data, len(self._hyper.loss), execution=self.execution
+                )
+                check_memory(needed, runs)
+                self._compiled = _EXECUTIONS[self.execution](
+                    self.procedure,
+                    self.schedule,
+                    data,
+                    self.quantities,
+                    self._hyper,
+                    self._state,
+                    shuffle=self.shuffle,
+                )
+                self._signature = signature
+            elif signature != self._signature:
+                raise ShapeError(
+                    f"a group of shape {signature}",
+                    expected=f"the shape {self._signature} the program was compiled for",
+                    advice="make another Trainer for it",
+                )
+            return self._compiled
 
     def train(
         self, data: GroupData, *, progress: Progress | None = None, cancelled: threading.Event | None = None
@@ -135,65 +161,40 @@ class Trainer:
         ----------
         data : GroupData
         progress : callable, optional
-            Called as `progress(epochs done, epochs in all)` after every chunk.
+            Called as `progress(epochs done, epochs in all)` as training goes on; where runs are trained one after the
+            other, the mean over the runs.
         cancelled : threading.Event, optional
-            Looked at between chunks.
+            Looked at between chunks (stacked) or batches (sequential).
 
         Raises
         ------
         Cancelled
             `cancelled` was set.
         """
-        import jax
-
-        self.compile(data)
-        if self._compiled is None:
-            raise InvalidInputError("a trainer without a program")
-        chunk, finish, program, _ = self._compiled
+        compiled = self._ready(data)
         began = self._clock()
-        carry, arguments = self._inputs(program, data)
-        arguments = jax.device_put(arguments)
-        carry = jax.device_put(carry)
-        generators = [np.random.default_rng(draw_seed(seed, "batches")) for seed in data.seeds]
-        room, epochs, done = self._room(data), self.schedule.epochs, 0
-        curves, count = [], 1
-        while done < epochs:
-            if cancelled is not None and cancelled.is_set():
-                raise Cancelled
-            count = min(count, room, epochs - done)
-            orders = np.zeros((len(generators), room, data.train.n_rows), np.int32)
-            for place, rng in enumerate(generators):
-                orders[place, :count] = epoch_orders(rng, data.train.n_rows, count, shuffle=self.shuffle)
-            before = self._clock()
-            carry, values = chunk(carry, self._hyper, *arguments, orders, np.int32(done), np.int32(count))
-            curves.append(np.asarray(values)[:count])
-            seconds = max(self._clock() - before, 1e-4)
-            done += count
-            count = max(1, int(CHUNK_SECONDS / (seconds / count)))
-            if progress is not None:
-                progress(done, epochs)
-            if not np.asarray(carry.active).any():
-                break
-        variables, raw = finish(carry, arguments[1])
-        return self._result(data, program, carry, np.concatenate(curves), variables, raw, self._clock() - began)
+        outcome = compiled.train(
+            data, progress=progress, cancelled=cancelled or threading.Event(), clock=self._clock
+        )
+        return self._result(data, compiled.names, outcome, self._clock() - began)
 
-    def _result(
-        self, data: GroupData, program: Program, carry: Carry, curves: np.ndarray, variables: Any, raw: Any, seconds: float
-    ) -> GroupResult:
-        filled = np.full((self.schedule.epochs, *curves.shape[1:]), np.nan, np.float32)
-        filled[: len(curves)] = curves
-        last = np.asarray(carry.last_epoch)
+    def _result(self, data: GroupData, names: tuple[str, ...], outcome: Outcome, seconds: float) -> GroupResult:
+        # an update that overflows in the very last step shows in no loss
+        broken = np.zeros(outcome.diverged.shape, bool)
+        for value in outcome.weights:
+            if np.issubdtype(value.dtype, np.floating):
+                broken |= ~np.isfinite(value).reshape(*broken.shape, -1).all(axis=-1)
         return GroupResult(
             seeds=data.seeds,
             curves={
-                name: np.ascontiguousarray(np.moveaxis(filled[..., place], 0, -1))
-                for place, name in enumerate(program.quantities)
+                name: np.ascontiguousarray(np.moveaxis(outcome.curves[..., place], 0, -1))
+                for place, name in enumerate(names)
             },
-            raw={name: np.asarray(values) for name, values in raw.items()},
-            weights=tuple(np.asarray(value) for value in variables),
-            diverged=np.asarray(carry.diverged),
-            best_epoch=np.asarray(carry.best_epoch) if self.schedule.restore_best else last,
-            last_epoch=last,
+            raw=outcome.raw,
+            weights=outcome.weights,
+            diverged=np.where(broken & (outcome.diverged == 0), outcome.last_epoch, outcome.diverged),
+            best_epoch=outcome.best_epoch if self.schedule.restore_best else outcome.last_epoch,
+            last_epoch=outcome.last_epoch,
             seconds=seconds,
         )
 
@@ -203,62 +204,3 @@ def _signature(data: GroupData) -> Any:
         return (part.inputs.shape, str(part.inputs.dtype), *((t.shape, str(t.dtype)) for t in part.targets))
 
     return (len(data.seeds), shape(data.train), tuple((name, shape(part)) for name, part in data.evaluate.items()))
-
-
-def train_groups(
-    trainer: Trainer,
-    groups: Iterable[tuple[str, Callable[[], GroupData]]],
-    done: Callable[[str, GroupResult], None],
-    *,
-    workers: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-    cancelled: threading.Event | None = None,
-) -> None:
-    """Train groups on all cores; `done(key, result)` is called in this thread as each one ends.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    groups : iterable of (key, callable)
-        The callable makes the group's data when its turn comes, so that only running groups are in memory.
-    done : callable
-        Receives finished groups; what it stores is safe before the next group begins in its place.
-    workers : int, optional
-        Threads; by default one for each core (or GPU).
-    progress : callable, optional
-        `progress(key, epochs done, epochs in all)`, from worker threads.
-    cancelled : threading.Event, optional
-        Set it to stop all threads after their chunk.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After the running chunks have stopped; finished groups were handed to `done`.
-    """
-    stop = cancelled or threading.Event()
-    pending: dict[Future[GroupResult], str] = {}
-    source = iter(groups)
-
-    def work(key: str, make: Callable[[], GroupData]) -> GroupResult:
-        report = None if progress is None else lambda epochs, total: progress(key, epochs, total)
-        return trainer.train(make(), progress=report, cancelled=stop)
-
-    limit = workers or worker_count()
-    with ThreadPoolExecutor(limit, thread_name_prefix="lossmith") as pool:
-        try:
-            exhausted = False
-            while pending or not exhausted:
-                while len(pending) < limit and not exhausted:
-                    group = next(source, None)
-                    if group is None:
-                        exhausted = True
-                    else:
-                        pending[pool.submit(work, *group)] = group[0]
-                if pending:
-                    finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        key = pending.pop(future)
-                        done(key, future.result())
-        except BaseException:
-            stop.set()
-            raise

@@ -1,0 +1,127 @@
+"""Which way runs are trained, and whether a group fits into memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lossmith._errors import InvalidInputError
+from lossmith.training._layers import convolves
+from lossmith.training._spec import GroupData, Procedure, Schedule
+
+__all__ = ["Execution", "check_memory", "choose_execution", "group_bytes"]
+
+Execution = Literal["stacked", "sequential"]
+
+# gradients, updates and the values of layers kept for the backward pass, in multiples of what is estimated
+SPARE = 3
+
+
+def choose_execution(model: Any) -> Execution:
+    """Return how runs of a Keras model are trained: stacked, or one after the other where that is faster.
+
+    Convolutions on a CPU are trained sequentially (their gradient within a compiled loop or stacked over runs is 10 to
+    50 times slower there); everything else, and everything on an accelerator, is stacked.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Examples
+    --------
+    >>> from lossmith import models
+    >>> choose_execution(models.get("mlp").network((2,), 1))
+    'stacked'
+    """
+    import jax
+
+    return "sequential" if jax.default_backend() == "cpu" and convolves(model) else "stacked"
+
+
+def group_bytes(
+    procedure: Procedure, schedule: Schedule, data: GroupData, n_configurations: int, *, execution: Execution = "stacked"
+) -> int:
+    """Return about how many bytes training a group takes: data, states and activations.
+
+    Parameters
+    ----------
+    procedure : Procedure
+    schedule : Schedule
+    data : GroupData
+    n_configurations : int
+    execution : {"stacked", "sequential"}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossmith import losses, models
+    >>> from lossmith.training import GradientProcedure, Part
+    >>> from lossmith.training.optimizers import make_optimizer
+    >>> network = models.get("mlp:hidden=1000").network((10,), 1)
+    >>> procedure = GradientProcedure(network, make_optimizer("adam"), [losses.get("mse")], [0])
+    >>> rows = Part(np.zeros((1, 100, 10), np.float32), (np.zeros((1, 100), np.float32),))
+    >>> group_bytes(procedure, Schedule(epochs=1, batch_size=10), GroupData((0,), rows, {}), 1) < 2**20
+    True
+    """
+    import jax
+
+    runs = len(data.seeds) * n_configurations if execution == "stacked" else 1
+    parts = [data.train, *data.evaluate.values()]
+    rows = sum(array.nbytes for part in parts for array in (part.inputs, *part.targets))
+    state = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(procedure.init(data.seeds[0])))
+    batch = min(schedule.batch_size, data.train.n_rows)
+    activations = 4 * batch * (procedure.width + math.prod(data.train.inputs.shape[2:]))
+    raw = sum(4 * part.n_rows * procedure.units for part in data.evaluate.values())
+    return rows + runs * (state * (2 if schedule.keeps_best else 1) + raw + SPARE * (state + activations))
+
+
+def check_memory(needed: int, n_runs: int, *, free: int | None = None) -> None:
+    """Raise if a group needs more memory than is free.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes, as `group_bytes` estimates them.
+    n_runs : int
+        Runs of the group.
+    free : int, optional
+        Bytes that may be used; by default what the operating system or the accelerator says. Where neither does,
+        nothing is checked.
+
+    Raises
+    ------
+    InvalidInputError
+        Says how many runs would fit.
+
+    Examples
+    --------
+    >>> check_memory(10**6, 45, free=10**9)
+    """
+    available = _free_bytes() if free is None else free
+    if available is not None and needed > available:
+        fitting = available * n_runs // needed
+        raise InvalidInputError(
+            f"a group of {n_runs} runs needs about {needed / 2**30:.1f} GiB",
+            expected=f"at most the {available / 2**30:.1f} GiB that are free",
+            advice=f"train {fitting} runs in a group" if fitting else "use a smaller model, batch or data set",
+        )
+
+
+def _free_bytes() -> int | None:
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform != "cpu":
+        stats = device.memory_stats() or {}
+        return int(stats["bytes_limit"]) - int(stats["bytes_in_use"]) if "bytes_limit" in stats else None
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError, AttributeError):
+        return None
