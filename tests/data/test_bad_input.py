@@ -87,6 +87,10 @@ CASES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "free text target": (rows(a=GOOD["a"], y=lambda i: f"note {i}"), ("text with 30 different values", "15 classes")),
     "date target": (rows(a=GOOD["a"], y=lambda i: f"2024-01-{i + 1:02d}"), ("'y' holds dates",)),
     "binary garbage": (bytes(range(256)) * 40, ("not a text table",)),
+    "few names": ("a,y\n" + "1,2,3,4\n5,6,7,8\n" * 9, ("2 names for 4 columns",)),
+    "many names": ("a,b,c,y\n" + "1,2,3\n4,5,6\n" * 9, ("line 1", "has 4 cells", "most lines have 3")),
+    "json": (b'[{"a": 1, "y": 2},\n {"a": 3, "y": 4}]', ("is JSON", "CSV")),
+    "web page": (b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>", ("is a web page",)),
     "zip": (b"PK\x03\x04" + bytes(200), ("zip archive or an Excel",)),
     "pickle": (b"\x80\x04\x95" + bytes(200), ("pickle",)),
     "bad gzip": (b"\x1f\x8b" + bytes(200), ("damaged gzip",)),
@@ -136,6 +140,12 @@ def test_missing_file_names_the_closest(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         data.load(tmp_path / "nowhere" / "customers.csv", target="y")
     one_line(error, "folder does not exist")
+
+
+def test_address() -> None:
+    with pytest.raises(DataError) as error:
+        data.load("https://example.org/table.csv", target="y")
+    one_line(error, "is an address", "download it first")
 
 
 def test_folder(tmp_path: Path) -> None:

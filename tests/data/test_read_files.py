@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 
 from lossmith import data
-from lossmith._errors import DataError
+from lossmith._errors import DataError, MissingExtraError
 
 N = 40
 FRAME = pl.DataFrame(
@@ -168,6 +169,36 @@ def test_header_is_recognised(tmp_path: Path, text: str, names: list[str] | None
     shown = str(error.value)
     wanted = names or ["column_1", "column_2", "column_3"]
     assert ", ".join(repr(name) for name in wanted) in shown
+
+
+def test_row_names_of_r(tmp_path: Path) -> None:
+    # write.table of R: the header has no name for the column of row names
+    path = tmp_path / "t.txt"
+    lines = [f'"{i + 1}" {i * 0.5} "{["New York", "Rome"][i % 2]}" {i // 3 % 2}' for i in range(20)]
+    path.write_text("\n".join(['"size" "city" "y"', *lines]))
+    dataset = data.load(path, target="y")
+    assert [(c.name, c.role) for c in dataset.columns] == [
+        ("unnamed_1", "dropped"), ("size", "feature"), ("city", "feature"), ("y", "target")
+    ]  # fmt: skip
+    assert dataset.features["size"].to_list() == [i * 0.5 for i in range(20)]
+    assert dataset.columns[2].levels == ("New York", "Rome")
+
+
+@pytest.mark.parametrize("header", ["a,y", "a,y,"])
+def test_lines_that_end_with_a_separator(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([header, *(f"{i * 0.5},{i // 3 % 2}," for i in range(20))]))
+    dataset = data.load(path, target="y")
+    assert dataset.features["a"].to_list() == [i * 0.5 for i in range(20)]
+    assert dataset.target.tolist() == [i // 3 % 2 for i in range(20)]
+    assert dataset.columns[2].role == "dropped"
+
+
+def test_pandas_needs_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = FRAME.to_pandas()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pandas frame without pyarrow.*pip install 'lossmith\[pandas\]'"):
+        data.load(frame, target="sold")
 
 
 def test_strange_names_survive(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from lossmith._catalogue import Catalogue
 from lossmith._errors import InvalidInputError, did_you_mean
+from lossmith._names import parse_name
 from lossmith.data._assemble import Choices, from_pair
 from lossmith.data._spec import Dataset, Task
 
@@ -65,25 +66,24 @@ def load_built_in(source: str, *, name: str | None = None) -> Dataset:
     >>> load_built_in("circles:noise=0.2,n_samples=600").class_counts
     (300, 300)
     """
-    base, _, assignments = source.partition(":")
+    base, given = parse_name(source)
     record = BUILT_IN[base]
     values: dict[str, int | float] = {}
-    for assignment in filter(None, assignments.split(",")):
-        parameter, _, value = (part.strip() for part in assignment.partition("="))
+    for parameter, value in given.items():
         if parameter not in record.parameters:
             advice = (
                 did_you_mean(parameter, record.parameters) if record.parameters else f"{record.name} has no parameters"
             )
             raise InvalidInputError(f"{record.name} has no parameter {parameter!r}", advice=advice)
-        kind = type(record.parameters[parameter])
-        try:
-            values[parameter] = kind(value)
-        except ValueError:
+        default = record.parameters[parameter]
+        fits = (int,) if isinstance(default, int) else (int, float)
+        if isinstance(value, bool) or not isinstance(value, fits):
             raise InvalidInputError(
-                f"{assignment!r} in {source!r}",
-                expected=f"{parameter}={'a whole number' if kind is int else 'a number'}",
-                advice=f"the default is {record.parameters[parameter]}",
-            ) from None
+                f"{parameter}={value} in {source!r}",
+                expected=f"{parameter}={'a whole number' if isinstance(default, int) else 'a number'}",
+                advice=f"the default is {default}",
+            )
+        values[parameter] = type(default)(value)
     try:
         dataset = record.loader(**values)
     except InvalidInputError:

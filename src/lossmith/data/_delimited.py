@@ -50,9 +50,14 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")
     text = text.lstrip("\n\r") if not text.startswith("\t") else text
-    separator, width = _sniff(text)
+    separator, width, header_width = _sniff(text)
     if separator == " ":
         text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.splitlines())
+    if header_width > width:
+        raise _irregular(1, header_width, width, name)
+    # the parser takes a short line below, but not at the top
+    head, newline, rest = text.partition("\n")
+    text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
     frame, plain_quotes = _parse(text, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
     blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
@@ -61,6 +66,7 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
         frame = frame.filter(~blank)
         if n_inside:
             decisions.append(f"{n_inside:,} empty line{'s are' if n_inside > 1 else ' is'} left out.")
+    _check_lengths(frame.slice(1), text, separator, name, plain_quotes=plain_quotes)
     first = [(cell or "").strip() for cell in frame.row(0)]
     named = _is_header(first, frame.slice(1, _SAMPLE_ROWS), known)
     if named:
@@ -69,10 +75,9 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
             raise DataError(
                 f"{name!r} has a header and no rows", expected="rows below the header", advice="check the file"
             )
+        first = _first_names(first, header_width, frame, name)
         names = _names(first, name, decisions)
-        _check_lengths(frame, text, separator, name, plain_quotes=plain_quotes)
     else:
-        _check_lengths(frame, text, separator, name, plain_quotes=plain_quotes)
         names = [f"column_{number}" for number in range(1, frame.width + 1)]
         decisions.append(
             f"The first line holds values and no names, so the columns are called {names[0]}"
@@ -86,11 +91,12 @@ def _rows(text: str, separator: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
 
 
-def _sniff(text: str) -> tuple[str, int]:
+def _sniff(text: str) -> tuple[str, int, int]:
+    """Return the separator, the cells of most lines, and those of the first line."""
     sample = text[:_SAMPLE]
     if len(sample) < len(text):
         sample = sample[: sample.rfind("\n") + 1] or sample
-    fits: dict[str, tuple[float, list[list[str]]]] = {}
+    fits: dict[str, tuple[float, int, int]] = {}
     blanks = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in sample.splitlines())
     for separator in SEPARATORS:
         try:
@@ -99,16 +105,17 @@ def _sniff(text: str) -> tuple[str, int]:
             continue
         if not rows:
             continue
-        width, count = Counter(len(row) for row in rows).most_common(1)[0]
+        below = rows[1:] or rows  # a header may have a name less
+        width, count = Counter(len(row) for row in below).most_common(1)[0]
         if width > 1 and len(rows[0]) > 1:
-            fits[separator] = (count / len(rows), rows)
+            fits[separator] = (count / len(below), width, len(rows[0]))
     # blanks and other marks also occur in prose: most lines must agree, and blanks separate only where nothing else does
-    good = {s: share for s, (share, _) in fits.items() if share >= (0.98 if s == " " else 0.5)}
+    good = {s: share for s, (share, _, _) in fits.items() if share >= (0.98 if s == " " else 0.5)}
     if not good:
-        return _NO_SEPARATOR, 1
+        return _NO_SEPARATOR, 1, 1
     # in the order of SEPARATORS: commas come after semicolons, as they may be decimal commas, and blanks come last
     separator = next(s for s, share in good.items() if share >= max(good.values()) - 0.02)
-    return separator, Counter(len(row) for row in fits[separator][1]).most_common(1)[0][0]
+    return separator, *fits[separator][1:]
 
 
 def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
@@ -129,22 +136,19 @@ def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFra
         return frame, quote is None
     line, length = _first_irregular(text, separator, width)
     if line:
-        raise DataError(
-            f"line {line:,} of {name!r} has {length} cells where most lines have {width}",
-            expected=f"{width} cells separated by {SEPARATORS.get(separator, 'nothing')}",
-            advice="put text that contains the separator in quotes, or correct the line",
-        )
+        raise _irregular(line, length, width, name)
     raise DataError(
         f"{name!r} cannot be read as a table", expected="delimited text", advice="check its quotes and separators"
     )
 
 
 def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:
+    """Return line number and length of the first line below the first one with another number of cells, or zeros."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     line = 1
     try:
         for row in reader:
-            if row and len(row) != width:
+            if row and len(row) != width and line > 1:
                 return line, len(row)
             line = reader.line_num + 1
     except csv.Error:
@@ -158,11 +162,15 @@ def _check_lengths(frame: pl.DataFrame, text: str, separator: str, name: str, *,
         return
     line, length = _first_irregular(text, separator, frame.width)
     if line:
-        raise DataError(
-            f"line {line:,} of {name!r} has {length} cells where most lines have {frame.width}",
-            expected=f"{frame.width} cells in every line",
-            advice="correct the line, or add the separators of empty cells",
-        )
+        raise _irregular(line, length, frame.width, name)
+
+
+def _irregular(line: int, length: int, width: int, name: str) -> DataError:
+    return DataError(
+        f"line {line:,} of {name!r} has {length} cells where most lines have {width}",
+        expected=f"{width} cells in every line",
+        advice="put text that contains the separator in quotes, add the separators of empty cells, or correct the line",
+    )
 
 
 def _is_header(first: list[str], body: pl.DataFrame, known: Collection[str]) -> bool:
@@ -186,6 +194,20 @@ def _is_header(first: list[str], body: pl.DataFrame, known: Collection[str]) -> 
     if n_numbers:
         return above_numbers * 2 < n_numbers
     return repeated * 2 < n_text if n_text else not any(numeric)
+
+
+def _first_names(first: list[str], header_width: int, body: pl.DataFrame, path: str) -> list[str]:
+    """Return one name, perhaps empty, for each column of the body."""
+    missing = body.width - header_width
+    if missing <= 0 or body.to_series(body.width - 1).null_count() == body.height:
+        return first  # lines that end with a separator have an empty last column
+    if missing == 1:
+        return ["", *first[:-1]]  # R writes row names without a name for their column
+    raise DataError(
+        f"{path!r} has {header_width} names for {body.width} columns",
+        expected="a name for each column",
+        advice="complete the header line",
+    )
 
 
 def _names(first: list[str], path: str, decisions: list[str]) -> list[str]:

@@ -29,6 +29,12 @@ _FOREIGN = (
     (b"\x80\x04\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
     (b"\x80\x05\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
 )
+_FOREIGN_TEXT = (
+    (("{", "[{", "[\n", "[ "), "JSON", "save the table as CSV or Parquet"),
+    (("<!doctype", "<html"), "a web page", "download the file itself"),
+    (("<?xml",), "XML", "save the table as CSV"),
+    (("@relation", "% "), "ARFF", "save the table as CSV"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ def find_file(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] 
     DataError
         No such file (with the closest name in that folder), or a folder.
     """
+    if "://" in str(path):
+        raise DataError(f"{str(path)!r} is an address", expected="a file", advice="download it first")
     place = Path(path).expanduser()
     if not place.exists() and data_dir is not None and (Path(data_dir) / place).exists():
         place = Path(data_dir) / place
@@ -127,6 +135,9 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         if data.startswith(magic):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
     text, encoding = _decode(data, str(path))
+    for starts, what, advice in _FOREIGN_TEXT:
+        if text.lstrip().lower().startswith(starts):
+            raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
     content = _delimited.read_delimited(text, name=str(path), known=known)
     sentence = (
         f"Read as {encoding} text separated by {content.separator_name}, "

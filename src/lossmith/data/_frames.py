@@ -12,7 +12,7 @@ import polars as pl
 from lossmith._errors import DataError, MissingExtraError
 from lossmith.data._values import quoted
 
-__all__ = ["from_array", "from_objects", "is_frame", "to_polars"]
+__all__ = ["from_array", "from_objects", "is_frame", "native", "to_polars"]
 
 
 def is_frame(value: object) -> bool:
@@ -71,6 +71,13 @@ def to_polars(frame: Any) -> pl.DataFrame:
                 advice="pip install 'lossmith[pandas]'",
             ) from error
     return pl.DataFrame(columns)
+
+
+def native(values: np.ndarray) -> np.ndarray:
+    """Return an array in the byte order of this machine and in a type that tables know; the same array where it is."""
+    exact = {("b", 1): np.float32, ("f", 2): np.float32, ("f", 16): np.float64}
+    dtype = exact.get((values.dtype.kind, values.dtype.itemsize), values.dtype.newbyteorder("="))
+    return values.astype(dtype, copy=False)
 
 
 def from_array(values: np.ndarray, names: Sequence[str]) -> pl.DataFrame:

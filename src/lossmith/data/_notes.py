@@ -8,13 +8,20 @@ import numpy as np
 import polars as pl
 
 from lossmith._errors import DataError, ShapeError
+from lossmith.data import _frames
 from lossmith.data._spec import Column
 from lossmith.data._task import Target
 from lossmith.data._values import quoted
 
-__all__ = ["array_columns", "describe", "native", "no_features", "no_target"]
+__all__ = ["array_columns", "describe", "no_features", "no_target"]
 
 IMBALANCE = 0.75  # share of the largest class from which on accuracy says little
+_WORDS = {
+    "numeric": ("number", "numbers"),
+    "category": ("category", "categories"),
+    "boolean": ("yes/no column", "yes/no columns"),
+    "date": ("date", "dates"),
+}
 _TARGET_NAMES = (
     "target",
     "label",
@@ -59,13 +66,6 @@ def no_features(columns: list[Column]) -> DataError:
     )
 
 
-def native(values: np.ndarray) -> np.ndarray:
-    """Return an array in the byte order of this machine and in a type that tables know; the same array where it is."""
-    exact = {("b", 1): np.float32, ("f", 2): np.float32, ("f", 16): np.float64}
-    dtype = exact.get((values.dtype.kind, values.dtype.itemsize), values.dtype.newbyteorder("="))
-    return values.astype(dtype, copy=False)
-
-
 def array_columns(values: np.ndarray) -> tuple[np.ndarray, tuple[Column, ...], tuple[str, ...]]:
     """Return an array of features with its columns x1, x2, ... (none for images and sequences).
 
@@ -84,7 +84,7 @@ def array_columns(values: np.ndarray) -> tuple[np.ndarray, tuple[Column, ...], t
         )
     if values.dtype.kind not in "biuf":
         raise DataError(f"X of type {values.dtype}", expected="numbers", advice="pass a dataframe for other types")
-    values = native(values)
+    values = _frames.native(values)
     counts = np.zeros(values.shape[1], dtype=np.int64)
     if values.dtype.kind == "f":
         infinite = np.isinf(values)
@@ -125,9 +125,8 @@ def describe(
     said = []
     kept = [column for column in columns if column.role == "feature"]
     if kept:
-        words = {"numeric": "number", "boolean": "yes/no", "category": "category", "date": "date"}
-        counts = Counter(words.get(column.kind, column.kind) for column in kept)
-        said.append("Features: " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
+        counts = Counter(column.kind for column in kept)
+        said.append("Features: " + ", ".join(f"{n:,} {_WORDS[kind][n > 1]}" for kind, n in counts.items()) + ".")
     said += [f"Column {quoted(column.name)} is {column.decision}." for column in columns if column.role == "dropped"]
     wide = [column for column in kept if "most frequent" in column.decision]
     said += [f"Column {quoted(column.name)} is {column.decision}." for column in wide]

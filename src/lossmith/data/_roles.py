@@ -10,7 +10,6 @@ import polars as pl
 
 from lossmith._errors import DataError, ShapeError, did_you_mean
 from lossmith.data import _columns, _frames, _values
-from lossmith.data._notes import native
 
 __all__ = ["as_series", "check_name", "read_groups", "read_order"]
 
@@ -55,7 +54,7 @@ def as_series(name: str, values: Any, *, n_samples: int | None = None) -> pl.Ser
         return _frames.from_objects(name, array.tolist())
     if array.dtype.kind == "M":
         return pl.Series(name, array.astype("datetime64[us]"))
-    return pl.Series(name, array if array.dtype.kind == "b" else native(array))
+    return pl.Series(name, array if array.dtype.kind == "b" else _frames.native(array))
 
 
 def read_groups(values: pl.Series) -> np.ndarray:

@@ -26,10 +26,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class NewRows:
-    """Rows to predict: features as an `Encoder` takes them, and what was decided while reading."""
+    """Rows to predict.
+
+    Attributes
+    ----------
+    features : polars.DataFrame or ndarray
+        As an `Encoder` takes them.
+    decisions : tuple of str
+        What was decided while reading.
+    table : polars.DataFrame or None
+        Every column of the source, used or not, as it was read; None for arrays.
+    """
 
     features: pl.DataFrame | np.ndarray
     decisions: tuple[str, ...]
+    table: pl.DataFrame | None = None
 
 
 def read_features(source: Any, configuration: Mapping[str, Any]) -> pl.DataFrame | np.ndarray:
@@ -93,7 +104,7 @@ def read_rows(source: Any, configuration: Mapping[str, Any]) -> NewRows:
     said += [f"Column {_values.quoted(name)} is not used by the model." for name in unused]
     if target in frame.columns:
         said.append(f"Column {_values.quoted(target)}, the target, is not used.")
-    return NewRows(conform(frame, columns), tuple(said))
+    return NewRows(conform(frame, columns), tuple(said), frame)
 
 
 def _name_by_position(frame: pl.DataFrame, sources: Sequence[str], target: str) -> pl.DataFrame:
