@@ -51,7 +51,7 @@ def _estimate(values: np.ndarray) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan, 0.95, 0, math.nan)
     mean = float(values.mean())
     if n == 1:
-        return Estimate(mean, math.nan, math.nan, 0.95, 1, math.nan)
+        return Estimate(mean, -math.inf, math.inf, 0.95, 1, math.nan)
     deviation = float(values.std(ddof=1))
     half = float(stats.t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, 0.95, n, deviation)

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
 from lossmith.compare._spec import Comparison
+from lossmith.losses import Loss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lossmith.report.formats import render
-    from lossmith.report.html import html
     from lossmith.report.progress import ProgressDisplay
     from lossmith.report.terminal import show
 
-__all__ = ["ProgressDisplay", "html", "render", "show", "write_report"]
+__all__ = ["ProgressDisplay", "render", "show", "write_report"]
 
-_HOMES = {"ProgressDisplay": "progress", "html": "html", "render": "formats", "show": "terminal"}
+_HOMES = {"ProgressDisplay": "progress", "render": "formats", "show": "terminal"}
 
 
 def __getattr__(name: str) -> Any:
@@ -76,3 +76,26 @@ _views.register(Comparison, "text", _text)
 _views.register(Comparison, "html", _html)
 _views.register(Comparison, "plot", _plot)
 _views.register(Comparison, "report", write_report)
+
+
+def _loss_text(loss: Loss, **options: Any) -> str:
+    from lossmith.report.losses import as_text
+
+    return as_text(loss, **options)
+
+
+def _loss_html(loss: Loss, **options: Any) -> str:
+    from lossmith.report.losses import page
+
+    return page(loss, **options)
+
+
+def _loss_plot(loss: Loss, **options: Any) -> list[Axes]:
+    from lossmith.report.losses import plot
+
+    return plot(loss, **options)
+
+
+_views.register(Loss, "text", _loss_text)
+_views.register(Loss, "html", _loss_html)
+_views.register(Loss, "plot", _loss_plot)

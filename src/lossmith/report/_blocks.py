@@ -17,7 +17,18 @@ from lossmith.report import _wording as wording
 from lossmith.report._quantities import find, quantity
 from lossmith.report.formats import as_json
 
-__all__ = ["Line", "Mini", "every_run", "facts", "leaderboard", "measured", "metric_names", "runs", "settings_json", "statistics"]
+__all__ = [
+    "Line",
+    "Mini",
+    "every_run",
+    "facts",
+    "leaderboard",
+    "measured",
+    "metric_names",
+    "runs",
+    "settings_json",
+    "statistics",
+]
 
 _MOST_RUNS = 5_000  # of the full table; more would cost megabytes
 _MINI_WIDTH = 132.0
@@ -112,7 +123,9 @@ def _span(comparison: Comparison) -> tuple[float, float]:
     ends = [-1.3 * margin, 1.3 * margin, 0.0]
     for row in comparison.standings:
         if row.difference is not None:
-            ends += [end for end in (row.difference.low, row.difference.high, row.difference.mean) if math.isfinite(end)]
+            ends += [
+                end for end in (row.difference.low, row.difference.high, row.difference.mean) if math.isfinite(end)
+            ]
     low, high = min(ends), max(ends)
     room = 0.03 * (high - low or 1.0)
     return low - room, high + room
@@ -150,10 +163,8 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
 
 def metric_names(comparison: Comparison) -> list[str]:
     """Return every metric of the comparison, the judged one first."""
-    names = dict.fromkeys([comparison.settings.metric])
-    for row in (*comparison.standings, *comparison.baselines):
-        names |= dict.fromkeys(row.metrics)
-    return list(names)
+    measured_by = [row.metrics for row in comparison.standings] + [row.metrics for row in comparison.baselines]
+    return list(dict.fromkeys([comparison.settings.metric, *(name for names in measured_by for name in names)]))
 
 
 def measured(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, list[tuple[float, str, str]]]]:
@@ -180,9 +191,15 @@ def statistics(comparison: Comparison) -> list[tuple[str, list[str]]]:
         if gap is None:
             continue
         places = numbers.decimals(gap.low, gap.high, gap.mean)
-        needed = "" if gap.verdict != "undecided" else wording.whole(gap.seeds_needed) if gap.seeds_needed else "> 10,000"
+        needed = (
+            "" if gap.verdict != "undecided" else numbers.whole(gap.seeds_needed) if gap.seeds_needed else "> 10,000"
+        )
         cells = [_p(gap.p_value), _p(gap.wilcoxon_p)]
-        cells += [numbers.interval(gap.bootstrap_low, gap.bootstrap_high, places), numbers.number(gap.improvement, 2), needed]
+        cells += [
+            numbers.interval(gap.bootstrap_low, gap.bootstrap_high, places),
+            numbers.number(gap.improvement, 2),
+            needed,
+        ]
         rows.append((wording.plain(standing.loss), cells))
     return rows
 
@@ -199,7 +216,9 @@ def runs(comparison: Comparison) -> tuple[list[str], list[list[tuple[Any, str]]]
     if "chosen" not in trials.columns:
         return [], []
     kept = trials.filter(pl.col("chosen")).drop("chosen")
-    rows = [[(value if not isinstance(value, str) else None, _text(value)) for value in row] for row in kept.iter_rows()]
+    rows = [
+        [(value if not isinstance(value, str) else None, _text(value)) for value in row] for row in kept.iter_rows()
+    ]
     return [_heading(name) for name in kept.columns], rows
 
 

@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from lossmith._errors import InvalidInputError
 from lossmith.report._palette import LIGHT
 
-__all__ = ["Titles", "bare", "flat", "one", "panels", "verbatim"]
+__all__ = ["Titles", "bare", "figure_of", "flat", "one", "panels", "verbatim"]
 
 # id of a group in the SVG -> what its marks (one text for each) or its only mark say when pointed at
 Titles = dict[str, list[str]]
@@ -56,6 +56,14 @@ def panels(axes: Any, count: int, *, height: float = 2.1) -> list[Axes]:
 def flat(axes: Any) -> list[Axes]:
     """Return axes of any nesting as a list."""
     return [axes] if isinstance(axes, Axes) else list(np.asarray(axes, dtype=object).ravel())
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that holds `ax`."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise InvalidInputError("axes without a figure", expected="axes of a figure", advice="create them by a figure")
+    return figure
 
 
 def bare(ax: Axes, *, keep: Sequence[str] = ("bottom",)) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -54,7 +55,7 @@ def binned(values: np.ndarray, most: int) -> np.ndarray:
     edges = np.linspace(0, size, most + 1).round().astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a bin of a diverged seed is NaN, and stays so
-        parts = [np.nanmean(values[..., start:end], axis=-1) for start, end in zip(edges, edges[1:], strict=False)]
+        parts = [np.nanmean(values[..., start:end], axis=-1) for start, end in itertools.pairwise(edges)]
     return np.stack(parts, axis=-1)
 
 
@@ -69,7 +70,12 @@ def summary(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 
 
 def curves(
-    comparison: Comparison, *, name: str | None = None, each: bool = True, axes: Any = None, titles: Titles | None = None
+    comparison: Comparison,
+    *,
+    name: str | None = None,
+    each: bool = True,
+    axes: Any = None,
+    titles: Titles | None = None,
 ) -> list[Axes]:
     """Draw the learning curves of one quantity, a panel for each loss, all on one scale.
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from lossmith.compare._spec import Comparison
 from lossmith.report import _curves, _seeds, figures
 from lossmith.report import _wording as wording
-from lossmith.report._canvas import Titles, flat
+from lossmith.report._canvas import Titles, figure_of, flat
 from lossmith.report._quantities import quantity
 from lossmith.report.svg import svg
 
@@ -55,22 +55,37 @@ def drawn(comparison: Comparison) -> dict[str, Drawn]:
             options["titles"] = titles
         axes: list[Axes] = flat(draw(comparison, **options))
         if axes:
-            figure = axes[0].get_figure(root=True)
-            picture = svg(figure, key=key, title=title, description=description, titles=titles)
+            picture = svg(figure_of(axes[0]), key=key, title=title, description=description, titles=titles)
             made[key] = Drawn(key, title, description, Markup(picture), data)  # noqa: S704 - ElementTree escapes
 
     if len(comparison.standings) > 1:
-        add("forest", figures.forest, f"Paired differences in test {label}", _forest(comparison), _differences(comparison))
+        add(
+            "forest",
+            figures.forest,
+            f"Paired differences in test {label}",
+            _forest(comparison),
+            _differences(comparison),
+        )
     if comparison.standings:
         add("strip", figures.strip, f"Test {label} by seed", _strip(comparison), _values(comparison))
     for place, name in enumerate(_curves.quantities(comparison)):
         title = f"Learning curves: {_curves.named(name)}"
-        add(f"curves-{place}", figures.curves, title, _curve(comparison, name), _medians(comparison, name), name=name, each=place == 0)
+        add(
+            f"curves-{place}",
+            figures.curves,
+            title,
+            _curve(comparison, name),
+            _medians(comparison, name),
+            name=name,
+            each=place == 0,
+        )
     if comparison.reliability:
         text = f"Observed against predicted frequency of {_listed(row.loss for row in comparison.reliability)}."
         add("reliability", figures.reliability, "Calibration", text, _bins(comparison))
     if comparison.boundaries:
-        text = f"Regions over {' and '.join(map(wording.plain, comparison.boundaries[0].names))}, one panel for each loss."
+        text = (
+            f"Regions over {' and '.join(map(wording.plain, comparison.boundaries[0].names))}, one panel for each loss."
+        )
         add("boundaries", figures.boundaries, "Decision regions", text)
     if comparison.data.class_counts:
         counts = zip(comparison.data.class_names, comparison.data.class_counts, strict=True)
@@ -100,7 +115,11 @@ def _strip(comparison: Comparison) -> str:
 def _curve(comparison: Comparison, name: str) -> str:
     ends = []
     for curve in comparison.curves:
-        last = curve.values[:, -1][np.isfinite(curve.values[:, -1])] if curve.quantity == name and curve.values.size else []
+        last = (
+            curve.values[:, -1][np.isfinite(curve.values[:, -1])]
+            if curve.quantity == name and curve.values.size
+            else []
+        )
         if len(last):
             ends.append(f"{wording.plain(curve.loss)} ends at {np.median(last):.4g}")
     return f"Median over the seeds: {'; '.join(ends)}." if ends else "No finite value."
@@ -125,7 +144,14 @@ def _by_seed(comparison: Comparison, pick: Callable[..., _seeds.Seeds], name: st
         if not own.seed.size:
             continue
         frames.append(
-            pl.DataFrame({"loss": [standing.loss] * len(own.seed), "seed": own.seed.astype(np.int64), name: own.value, "collapsed": own.collapsed})
+            pl.DataFrame(
+                {
+                    "loss": [standing.loss] * len(own.seed),
+                    "seed": own.seed.astype(np.int64),
+                    name: own.value,
+                    "collapsed": own.collapsed,
+                }
+            )
         )
     return as_csv(pl.concat(frames)) if frames else ""
 
@@ -143,7 +169,13 @@ def _medians(comparison: Comparison, name: str) -> str:
     for curve in comparison.curves:
         if curve.quantity == name:
             epochs, middle, low, high = _curves.summary(curve)
-            columns = {"loss": [curve.loss] * len(epochs), "epoch": epochs, "median": middle, "decile_1": low, "decile_9": high}
+            columns = {
+                "loss": [curve.loss] * len(epochs),
+                "epoch": epochs,
+                "median": middle,
+                "decile_1": low,
+                "decile_9": high,
+            }
             frames.append(pl.DataFrame(columns))
     return as_csv(pl.concat(frames)) if frames else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lossmith.compare._spec import Comparison
+from lossmith.report import _numbers as numbers
 from lossmith.report import _wording as wording
 from lossmith.report._quantities import quantity
 
@@ -80,7 +81,9 @@ def folds(comparison: Comparison) -> dict[str, Fold]:
         "boundaries": Fold(
             "How the regions are computed",
             (),
-            ("From the run of the first seed at its chosen rate, on a grid over both features, with the training rows' scaling. Dots are test rows.",),
+            (
+                "From the run of the first seed at its chosen rate, on a grid over both features, with the training rows' scaling. Dots are test rows.",
+            ),
         ),
     }
     if comparison.reliability:
@@ -98,8 +101,12 @@ def _metric(comparison: Comparison, level: str) -> Fold:
         (*formulas, r"\bar x \pm t_{1 - \alpha/2,\; n - 1} \, \frac{s}{\sqrt n}"),
         (
             f"{shown.meaning} {shown.direction.capitalize()}.".strip(),
-            f"Mean over the n = {settings.seeds} seeds of each loss, on {wording.whole(comparison.data.n_test)} test rows"
-            + (", which the published protocol also uses for validation. " if published else " that no choice ever saw. ")
+            f"Mean over the n = {settings.seeds} seeds of each loss, on {numbers.whole(comparison.data.n_test)} test rows"
+            + (
+                ", which the published protocol also uses for validation. "
+                if published
+                else " that no choice ever saw. "
+            )
             + f"The interval is Student's t at {level}, with the standard deviation s over the seeds.",
             "A run that diverged is not dropped: it counts with the score of the constant prediction. A collapsed run keeps the score it has.",
             "Numbers are rounded to one digit of the half-width of their interval, two where that digit is a 1.",

@@ -23,7 +23,7 @@ _COLORS = {
     "bad": ("#a3161f", "#ff8f87"),
     "c0": ("#0072b2", "#4aa8e0"),  # blue
     "c1": ("#d55e00", "#ef7f2e"),  # vermillion
-    "c2": ("#008a64", "#1fbf92"),  # bluish green
+    "c2": ("#009e73", "#2fd3a3"),  # bluish green
     "c3": ("#b05589", "#dc93bb"),  # reddish purple
     "c4": ("#a87400", "#e6a51c"),  # orange
     "c5": ("#2e8fc4", "#7cc8f2"),  # sky blue

@@ -10,7 +10,7 @@ from lossmith._errors import LossmithError
 if TYPE_CHECKING:
     from lossmith.losses import Loss
 
-__all__ = ["Recipe", "record", "recipes", "set_up", "train_with"]
+__all__ = ["Recipe", "record", "recipes", "recipes_of", "set_up", "train_with"]
 
 _TITLES = {
     "keras": "Keras",
@@ -68,27 +68,29 @@ def set_up(loss: Loss, n_classes: int | None = None) -> str:
     return f"Dense({units}), {expression}, {_ENCODINGS.get(loss.encoding, loss.encoding)}"
 
 
-def recipes(label: str, n_classes: int) -> tuple[Recipe, ...]:
-    """Return the code to paste for every framework that has the loss; empty for a loss outside the catalogue.
+def recipes_of(loss: Loss, n_classes: int) -> tuple[Recipe, ...]:
+    """Return the code to paste for every framework.
 
     Parameters
     ----------
-    label : str
-        As `losses.get` reads it.
+    loss : Loss
     n_classes : int
         0 for regression.
     """
     from lossmith import losses
 
-    loss = record(label)
-    if loss is None:
-        return ()
     snippets = losses.configure(loss, n_classes or None)
     return tuple(
         Recipe(key, _TITLES.get(key, key), code.strip("\n"))
         for key, code in snippets.items()
         if key in _TITLES and code.strip()
     )
+
+
+def recipes(label: str, n_classes: int) -> tuple[Recipe, ...]:
+    """Return the code to paste for the loss of that label; empty for a loss outside the catalogue."""
+    loss = record(label)
+    return () if loss is None else recipes_of(loss, n_classes)
 
 
 def train_with(label: str, n_classes: int) -> str:

@@ -45,7 +45,14 @@ def reliability(comparison: Comparison, *, axes: Any = None, titles: Titles | No
         filled = count > 0
         width = 0.9 / max(1, len(count))
         # bars of the number of rows, a quarter of the panel high
-        ax.bar(diagram.predicted[filled], 0.25 * count[filled] / max(1.0, count.max(initial=1.0)), width, color=_RULE, lw=0, zorder=1)
+        ax.bar(
+            diagram.predicted[filled],
+            0.25 * count[filled] / max(1.0, count.max(initial=1.0)),
+            width,
+            color=_RULE,
+            lw=0,
+            zorder=1,
+        )
         ax.plot([0, 1], [0, 1], color=_SOFT, lw=1, ls=(0, (4.0, 3.0)), zorder=2)
         ax.plot(diagram.predicted[filled], diagram.observed[filled], color=style.color, lw=1.8, zorder=4)
         gid = f"reliability-{place}"
@@ -127,7 +134,14 @@ def _values(ax: Axes, boundary: Boundary) -> None:
     low, high = float(boundary.value.min()), float(boundary.value.max())
     edges = np.linspace(low, high if high > low else low + 1, 9)
     color = palette.classes(1)[0].color
-    ax.contourf(boundary.x, boundary.y, boundary.value, edges, colors=[to_rgba(color, 0.1 * step) for step in range(8)], zorder=1)
+    ax.contourf(
+        boundary.x,
+        boundary.y,
+        boundary.value,
+        edges,
+        colors=[to_rgba(color, 0.1 * step) for step in range(8)],
+        zorder=1,
+    )
 
 
 def _points(ax: Axes, boundary: Boundary, comparison: Comparison, most: int) -> None:
@@ -138,4 +152,12 @@ def _points(ax: Axes, boundary: Boundary, comparison: Comparison, most: int) -> 
         return
     for index, style in enumerate(palette.classes(len(comparison.data.class_names))):
         own = labels == index
-        ax.scatter(points[own, 0], points[own, 1], s=6, marker=("o", "x", "^", "s", "D", "v")[index % 6], color=style.color, lw=0.6 if index % 6 == 1 else 0, zorder=2)
+        ax.scatter(
+            points[own, 0],
+            points[own, 1],
+            s=6,
+            marker=("o", "x", "^", "s", "D", "v")[index % 6],
+            color=style.color,
+            lw=0.6 if index % 6 == 1 else 0,
+            zorder=2,
+        )

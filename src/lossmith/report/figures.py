@@ -6,6 +6,7 @@ Every loss has one colour, marker and dash in all of them. The SVG that the repo
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -57,7 +58,11 @@ def forest(comparison: Comparison, *, ax: Axes | None = None, titles: Titles | N
     unit = quantity(comparison.settings.metric).unit.format(target=wording.plain(comparison.data.target_name))
     label = quantity(comparison.settings.metric).label
     ax.set_xlim(low, high)
-    ax.set_xlabel(f"difference in test {label} from the best, seed by seed{f' ({unit})' if unit else ''}; right is better", fontsize=9, color=_INK)
+    ax.set_xlabel(
+        f"difference in test {label} from the best, seed by seed{f' ({unit})' if unit else ''}; right is better",
+        fontsize=9,
+        color=_INK,
+    )
     if margin > 0:
         _above(ax, 0, f"equivalent within ±{margin:.2g}")
     _rows(ax, comparison, verdicts=True)
@@ -150,7 +155,7 @@ def _dots(
     # seeds fan out below the interval in a fixed pattern, so that equal values stay apart
     offset = row + 0.06 + 0.24 * ((own.seed * 0.618034) % 1.0)
     beyond = (own.value < low) | (own.value > high)
-    kinds = [
+    kinds: list[tuple[str, np.ndarray, dict[str, Any]]] = [
         ("seeds", ~own.collapsed & ~beyond, {"marker": "o", "s": 9, "color": style.color, "alpha": 0.55, "lw": 0}),
         ("collapsed", own.collapsed & ~beyond, {"marker": "x", "s": 16, "color": _BAD, "lw": 1}),
         ("left", own.value < low, {"marker": "<", "s": 18, "color": _BAD, "lw": 0}),
@@ -163,9 +168,9 @@ def _dots(
         place = np.clip(own.value[chosen], low + room, high - room)
         ax.scatter(place, offset[chosen], zorder=3, gid=f"{gid}-{kind}", clip_on=False, **look)
         if titles is not None:
-            word = ", collapsed" if kind == "collapsed" else ""
+            sign = "+" if math.isfinite(low) else ""  # differences have a sign, values do not
             titles[f"{gid}-{kind}"] = [
-                f"seed {seed}: {value:+.4g}{', collapsed' if lost and not word else word}"
+                f"seed {seed}: {value:{sign}.4g}{', collapsed' if lost else ''}"
                 for seed, value, lost in zip(own.seed[chosen], own.value[chosen], own.collapsed[chosen], strict=True)
             ]
 

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -26,7 +27,7 @@ from lossmith.report._quantities import find, majority_rate, quantity
 from lossmith.report._recipes import recipes, record, set_up, train_with
 from lossmith.report.formats import render
 
-__all__ = ["embedded", "html"]
+__all__ = ["embedded", "html", "rendered"]
 
 
 def html(comparison: Comparison, *, now: datetime | None = None) -> str:
@@ -45,22 +46,16 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         A complete HTML document. Its Content-Security-Policy allows its own style sheet and its own script, by their hashes, and
         nothing else.
     """
-    date = (now or datetime.now(UTC)).astimezone(UTC)
-    environment = _environment()
-    style = environment.get_template("style.css.j2").render(light=palette.LIGHT, dark=palette.DARK)
-    script = environment.get_template("script.js").render()
     names = blocks.metric_names(comparison)
     winner = comparison.standings[0].loss if comparison.standings else ""
     n_classes = len(comparison.data.class_names)
     loss = record(winner) if winner else None
     columns, runs = blocks.runs(comparison)
     price, price_command = wording.undecided(comparison)
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
+        now=now or datetime.now(UTC),
         comparison=comparison,
-        policy=_policy(style, script),
-        style=Markup(style),  # noqa: S704 - ours, no input
-        script=Markup(script),  # noqa: S704 - ours, no input
-        date=date,
         facts=blocks.facts(comparison),
         lines=blocks.leaderboard(comparison),
         metric=quantity(comparison.settings.metric),
@@ -98,6 +93,20 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
     )
 
 
+def rendered(template: str, *, now: datetime, **context: Any) -> str:
+    """Return a page made from a template, with the style sheet, the script and the policy that allows these two alone."""
+    environment = _environment()
+    style = environment.get_template("style.css.j2").render(light=palette.LIGHT, dark=palette.DARK)
+    script = environment.get_template("script.js").render()
+    return environment.get_template(template).render(
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - ours, no input
+        script=Markup(script),  # noqa: S704 - ours, no input
+        date=now.astimezone(UTC),
+        **context,
+    )
+
+
 def embedded(comparison: Comparison, *, now: datetime | None = None, height: str = "48rem") -> str:
     """Return the report inside a frame of its own, for a notebook: neither page touches the other's styles.
 
@@ -123,7 +132,14 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"breakable": _breakable, "mathml": mathml, "plain": wording.plain, "whole": whole, "number": number, "seconds": wording.seconds}
+    environment.filters |= {
+        "breakable": _breakable,
+        "mathml": mathml,
+        "plain": wording.plain,
+        "whole": whole,
+        "number": number,
+        "seconds": wording.seconds,
+    }
     return environment
 
 
@@ -157,8 +173,7 @@ def _data_block(comparison: Comparison) -> Markup:
 
 def _checks(comparison: Comparison) -> dict[str, Check]:
     """Return the meaning of every code that fired and is documented."""
-    from lossmith.compare import findings
+    from lossmith.compare.checks import CHECKS
 
-    catalogue = getattr(findings, "CHECKS", {})
-    known = {getattr(check, "code", ""): check for check in getattr(catalogue, "values", tuple)()}
+    known = {check.code: check for check in CHECKS.values()}
     return {finding.code: known[finding.code] for finding in comparison.findings if finding.code in known}

@@ -22,7 +22,16 @@ _TOKENS = {color: name for name, color in LIGHT.items()}
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _MARKS = {f"{_SVG}{name}" for name in ("use", "path")}
 # what a browser assumes anyway, or what the page's own style sheet says
-_DROPPED = {"font", "font-family", "stroke-linejoin", "stroke-linecap", "stroke-miterlimit", "stroke-dashoffset", "font-stretch", "font-style"}
+_DROPPED = {
+    "font",
+    "font-family",
+    "stroke-linejoin",
+    "stroke-linecap",
+    "stroke-miterlimit",
+    "stroke-dashoffset",
+    "font-stretch",
+    "font-style",
+}
 _SHARED = {"class", "stroke-width", "fill-opacity", "stroke-opacity", "opacity", "fill", "stroke"}
 _FONT = re.compile(r"(?:(\d+(?:\.\d+)?)px)")
 
@@ -51,10 +60,19 @@ def svg(figure: Figure, *, key: str, title: str, description: str, titles: Title
     with rc_context(parameters), warnings.catch_warnings():
         # the page's reader has glyphs that the font of the layout lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            stream,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
     root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 - Matplotlib wrote it a line ago
     for parent, child in list(_pairs(root)):
-        if child.tag.endswith("metadata") or (child.tag == f"{_SVG}defs" and not len(child)) or child.tag == f"{_SVG}style":
+        if (
+            child.tag.endswith("metadata")
+            or (child.tag == f"{_SVG}defs" and not len(child))
+            or child.tag == f"{_SVG}style"
+        ):
             parent.remove(child)
     _name_marks(root, titles or {})
     _identify(root, key)
@@ -132,13 +150,19 @@ def _shorten(element: ElementTree.Element) -> None:
     for name in ("x", "y", "transform", "width", "height", "viewBox", "font-size", "stroke-dasharray"):
         value = element.get(name)
         if value is not None:
-            places = 2 if name == "transform" else 1
-            short = _NUMBER.sub(lambda found: f"{float(found.group()):.{places}f}".rstrip("0").rstrip("."), value)
-            element.set(name, " ".join(short.split()))
+            element.set(name, " ".join(_NUMBER.sub(_two if name == "transform" else _one, value).split()))
     if element.get("transform", "").startswith(("rotate(0 ", "rotate(-0 ")):
         del element.attrib["transform"]
     if "d" in element.attrib:
         element.set("d", compact(element.attrib["d"]))
+
+
+def _one(found: re.Match[str]) -> str:
+    return f"{float(found.group()):.1f}".removesuffix(".0")
+
+
+def _two(found: re.Match[str]) -> str:
+    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")
 
 
 def compact(path: str) -> str:
@@ -151,7 +175,7 @@ def compact(path: str) -> str:
     """
     words = path.split()
     if set(words) & {"C", "Q"} or not words:
-        return " ".join(_NUMBER.sub(lambda found: f"{float(found.group()):.1f}", path).split())
+        return " ".join(_NUMBER.sub(_one, path).split())
     parts: list[str] = []
     x = y = place = 0
     command, moved = "", False
@@ -197,7 +221,11 @@ def _tidy(element: ElementTree.Element) -> None:
         elif child.tag == f"{_SVG}g" and not child.attrib and len(child) == 1:
             element[list(element).index(child)] = child[0]
     marks = [child for child in element if child.tag == f"{_SVG}use"]
-    if element.tag == f"{_SVG}g" and len(marks) > 1 and len(marks) == len(element) - sum(child.tag == f"{_SVG}defs" for child in element):
+    if (
+        element.tag == f"{_SVG}g"
+        and len(marks) > 1
+        and len(marks) == len(element) - sum(child.tag == f"{_SVG}defs" for child in element)
+    ):
         for name in sorted(_SHARED & set(marks[0].keys())):
             value = marks[0].get(name)
             if name not in element.attrib and all(mark.get(name) == value for mark in marks):
