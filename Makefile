@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # uv installs in a third of pip's time; where it cannot, pip does
 INSTALL = install() { $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt "$$@" 2>/dev/null || \
 	{ $(PIP) install --quiet --upgrade "pip>=25.1" && $(PIP) install --quiet --no-compile --constraint constraints.txt "$$@"; }; }; install
-SOURCES := src tests docs benchmarks
+SOURCES := src tests docs $(wildcard benchmarks)
 
 .PHONY: demo test check fix bench docs clean help
 

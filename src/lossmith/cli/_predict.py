@@ -97,9 +97,17 @@ def add(app: typer.Typer) -> None:
 
 
 def _kind(format: str | None, out: Path | None) -> str:  # noqa: A002
+    if format is None and out is None:
+        return "csv"
     if format is None:
         ending = out.suffix.lower().lstrip(".") if out is not None else ""
-        return ending if ending in _FORMATS else "csv"
+        if ending not in _FORMATS:
+            raise InvalidInputError(
+                f"--out {str(out)!r}",
+                expected="a name that ends in .csv, .parquet or .json",
+                advice="change the ending, or add --format",
+            )
+        return ending
     if format not in _FORMATS:
         raise InvalidInputError(
             f"--format {format!r}", expected="a known format", advice=did_you_mean(format, _FORMATS)

@@ -54,7 +54,7 @@ def store_command(verb: str, store: Path) -> str:
 
 
 @final
-class Interrupted(Exception):  # noqa: N818 - no error
+class Interrupted(Exception):
     """Ctrl-C during a comparison; says how to go on."""
 
 
