@@ -89,6 +89,14 @@ CASES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "binary garbage": (bytes(range(256)) * 40, ("not a text table",)),
     "few names": ("a,y\n" + "1,2,3,4\n5,6,7,8\n" * 9, ("2 names for 4 columns",)),
     "many names": ("a,b,c,y\n" + "1,2,3\n4,5,6\n" * 9, ("line 1", "has 4 cells", "most lines have 3")),
+    "open quote": (
+        'a,y\n"x, ""1""","0"\n' + '"x","1"\n' * 9 + '"z,"1"\n' + '"w","0"\n' * 9,
+        ("quotes in", "do not match", "line 12"),
+    ),
+    "two rare classes": (
+        rows(a=GOOD["a"], y=lambda i: f"rare {i}" if i < 2 else "yes" if i % 2 else "no"),
+        ("'rare 0' has 1 row (and one more class has too few)",),
+    ),
     "json": (b'[{"a": 1, "y": 2},\n {"a": 3, "y": 4}]', ("is JSON", "CSV")),
     "web page": (b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>", ("is a web page",)),
     "zip": (b"PK\x03\x04" + bytes(200), ("zip archive or an Excel",)),

@@ -133,13 +133,28 @@ def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFra
             )
         except pl.exceptions.PolarsError:
             continue
+        if quote is None and _quoting(frame):
+            break
         return frame, quote is None
     line, length = _first_irregular(text, separator, width)
+    odd = next((number for number, row in enumerate(text.splitlines(), 1) if row.count('"') % 2), 0)
+    if odd and line in (0, odd):
+        raise DataError(
+            f"quotes in {name!r} do not match, first in line {odd:,}",
+            expected="a closing quote for each opening one",
+            advice="correct the line; a quote inside quotes is written twice",
+        )
     if line:
         raise _irregular(line, length, width, name)
     raise DataError(
         f"{name!r} cannot be read as a table", expected="delimited text", advice="check its quotes and separators"
     )
+
+
+def _quoting(frame: pl.DataFrame) -> bool:
+    """Return whether cells stand in quotes, so that quotes are no ordinary characters."""
+    quoted_cells = pl.all().str.contains(r'^\s*".*"\s*$')
+    return bool(frame.head(_SAMPLE_ROWS).select(quoted_cells.any()).transpose().to_series().any())
 
 
 def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def check_enough_rows(target: np.ndarray, class_names: tuple[str, ...]) -> None:
     if counts.min() < MINIMUM_PER_CLASS:
         rare = int(counts.argmin())
         n_rare = int((counts < MINIMUM_PER_CLASS).sum())
-        others = f" (and {n_rare - 1} more classes have too few)" if n_rare > 1 else ""
+        others = {1: "", 2: " (and one more class has too few)"}.get(n_rare, f" (and {n_rare - 1} more have too few)")
         raise DataError(
             f"class {quoted(class_names[rare])} has {counts[rare]} row{'s' if counts[rare] != 1 else ''}{others}",
             expected=f"at least {MINIMUM_PER_CLASS} rows of each class, one for each part",
