@@ -151,6 +151,8 @@ def test_bad_arguments() -> None:
     for fractions in ((0.5, 0.5), (0.6, 0.2, 0.3), (1.2, -0.1, -0.1), (0, 0.5, 0.5), (float("nan"), 0.5, 0.5)):
         with pytest.raises(InvalidInputError, match="sum to 1"):
             data.split(made, seed=0, fractions=fractions)
+    with pytest.raises(InvalidInputError, match="seed -1"):
+        data.split(made, seed=-1)
     both = dataset(np.arange(20) % 2, group=np.arange(20), order=np.arange(20))
     with pytest.raises(InvalidInputError, match="both groups and an order"):
         data.split(both, seed=0)

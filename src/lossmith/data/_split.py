@@ -80,6 +80,8 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
     if dataset.groups is not None and dataset.order is not None:
         raise InvalidInputError("both groups and an order", expected="one of them", advice="split by time, or by group")
     check_enough_rows(dataset.target, dataset.class_names)
+    if seed < 0:
+        raise InvalidInputError(f"seed {seed}", expected="0 or a positive whole number", advice="use 0")
     rng = np.random.default_rng(np.random.SeedSequence([int(seed), 0x5917]))
     if dataset.order is not None:
         return _by_time(dataset, shares)
