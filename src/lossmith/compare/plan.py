@@ -28,6 +28,7 @@ __all__ = [
     "default_lengths",
     "make_plan",
     "select_losses",
+    "whole_number",
 ]
 
 RATE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
@@ -154,7 +155,7 @@ def _published(name: str) -> Loss | None:
         if candidate.partition(":")[0] in PUBLISHED:
             return get_loss(candidate)
     canonical = LOSSES[name.partition(":")[0]].name if name.partition(":")[0] in LOSSES else name
-    return PUBLISHED[f"keras_{canonical}"] if f"keras_{canonical}" in PUBLISHED else None
+    return PUBLISHED.get(f"keras_{canonical}")
 
 
 def _get(name: str, task: str) -> Loss:
@@ -258,7 +259,7 @@ def make_plan(
     auto = seeds == "auto"
     if protocol not in ("fair", "published"):
         raise InvalidInputError(f"protocol {protocol!r}", expected="fair or published")
-    count = DEFAULTS.looks[0] if auto else _whole(seeds, "seeds", 1)
+    count = DEFAULTS.looks[0] if auto else whole_number(seeds, "seeds", 1)
     if not 0 <= noise < 1:
         raise InvalidInputError(f"noise {noise}", expected="a share in [0, 1)", advice="for example 0.2")
     if noise and dataset.task == "regression":
@@ -293,13 +294,13 @@ def make_plan(
         learning_rates=rates,
         seeds=count,
         auto=auto,
-        epochs=_whole(epochs, "epochs", 1) if epochs is not None else default_epochs,
-        batch_size=_whole(batch_size, "batch size", 1) if batch_size is not None else default_batch,
+        epochs=whole_number(epochs, "epochs", 1) if epochs is not None else default_epochs,
+        batch_size=whole_number(batch_size, "batch size", 1) if batch_size is not None else default_batch,
         metric=str(judged),
         margin=margin if margin is not None else judged.margin,
         protocol=protocol,
         noise=noise,
-        seed=_whole(seed, "seed", 0),
+        seed=whole_number(seed, "seed", 0),
         level=DEFAULTS.level,
         extra={"margin_given": margin is not None, "not_applicable": len(refused)},
     )
@@ -329,7 +330,8 @@ def _metric(name: str | None, dataset: Dataset) -> metrics.Metric:
     return chosen
 
 
-def _whole(value: Any, what: str, least: int) -> int:
+def whole_number(value: Any, what: str, least: int) -> int:
+    """Return `value` as a whole number of at least `least`, or raise InvalidInputError."""
     if isinstance(value, bool) or not isinstance(value, int | str | np.integer):
         raise InvalidInputError(f"{what} {value!r}", expected=f"a whole number of at least {least}")
     try:

@@ -18,7 +18,7 @@ from lossmith.compare import versions
 from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
-from lossmith.compare.plan import DEFAULTS, Plan, make_plan
+from lossmith.compare.plan import DEFAULTS, Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
 from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_arrays, group_data, head_programs
@@ -70,6 +70,7 @@ def plan_for(
     **options: Any,
 ) -> Plan:
     """Return the plan of a comparison of `source`; see `lossmith.compare.compare` for the arguments."""
+    whole_number(seed, "seed", 0)
     dataset = (
         source
         if isinstance(source, Dataset)

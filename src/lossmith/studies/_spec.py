@@ -113,7 +113,13 @@ def prediction_interval(mean: float, deviation: float, n: int, *, level: float =
 
 
 def judge_number(
-    reported: float, values: Any, *, resolution: float, artefact: Any = None, level: float = 0.95
+    reported: float,
+    values: Any,
+    *,
+    resolution: float,
+    artefact: Any = None,
+    positive: bool = False,
+    level: float = 0.95,
 ) -> RowVerdict:
     """Return what a published single run is worth against many runs of the same experiment.
 
@@ -128,6 +134,8 @@ def judge_number(
     resolution : float
         One unit of the last digit that was printed.
     artefact : ndarray of shape (n_runs,), optional
+    positive : bool
+        The number is an error that is positive and skewed: the interval is drawn for its logarithm.
 
     Examples
     --------
@@ -139,7 +147,9 @@ def judge_number(
     import numpy as np
 
     def ordinary(runs: Any) -> bool:
+        runs = np.log(runs) if positive else np.asarray(runs)
         low, high = prediction_interval(float(np.mean(runs)), float(np.std(runs, ddof=1)), len(runs), level=level)
+        low, high = (math.exp(low), math.exp(high)) if positive else (low, high)
         return bool(low - resolution / 2 <= reported <= high + resolution / 2)
 
     if ordinary(values):
