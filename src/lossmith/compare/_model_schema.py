@@ -69,8 +69,16 @@ def whole(least: int, most: int = 2**53) -> Check:
 
 
 def text(value: Any, where: str) -> None:
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not _is_unicode(value):
         _refuse(where, "a text", value)
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def flag(value: Any, where: str) -> None:
@@ -121,6 +129,7 @@ def named(item: Check) -> Check:
         if not isinstance(value, dict) or len(value) > MOST_ITEMS:
             _refuse(where, "a mapping", value)
         for name, entry in value.items():
+            text(name, where)
             item(entry, f"{where}.{name[:40]}")
 
     return check
@@ -210,7 +219,7 @@ CONFIGURATION: dict[str, Check] = {
     "input_shape": many(whole(1), least=1),
     "units": whole(1),
     "class_names": many(text, different=True),
-    "encoding": record({"name": text, "center": finite, "scale": positive}),
+    "encoding": record({"name": text, "center": finite, "scale": finite}),
     "encoder": _encoder,
     "metrics": named(either(finite, nothing)),
     "training": record(

@@ -47,6 +47,7 @@ def save(trained: TrainedModel, path: PathType) -> None:
         The path cannot be written.
     """
     data = to_bytes(trained)
+    from_bytes(data)  # what is written can be read
     target = Path(path)
     temporary: str | None = None
     try:
@@ -80,7 +81,7 @@ def load(path: PathType) -> TrainedModel:
         with Path(path).open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             # a foreign or damaged file is refused before its tensors are read
-            _header(stream, size, name)
+            _described(stream, size, name)
             stream.seek(0)
             data = stream.read(size)
     except OSError as error:
@@ -105,21 +106,25 @@ def to_bytes(trained: TrainedModel) -> bytes:
                 expected="finite numbers",
                 advice="train with a smaller learning rate",
             )
-    text = json.dumps(_configuration(trained), ensure_ascii=True, allow_nan=False, sort_keys=True)
-    data = pack(text, tensors)
+    data = pack(_configuration(trained), tensors)
     if int.from_bytes(data[:8], "little") > MOST_HEADER:
         raise InvalidInputError(
-            f"a configuration of {len(text):,} characters",
-            expected=f"fewer than {MOST_HEADER:,}",
+            f"a configuration of {int.from_bytes(data[:8], 'little'):,} bytes",
+            expected=f"at most {MOST_HEADER:,}",
             advice="drop columns of the data",
         )
     return data
 
 
-def pack(configuration: str, tensors: Mapping[str, np.ndarray]) -> bytes:
+def pack(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> bytes:
     """Return configuration and tensors as the bytes of a safetensors file, with their checksum."""
-    metadata = {"format": FORMAT, "configuration": configuration, "sha256": _digest(configuration, tensors)}
-    return safetensors.numpy.save(dict(tensors), metadata=metadata)
+    described = {"format": FORMAT, "configuration": configuration, "sha256": _digest(configuration, tensors)}
+    # one entry: the library writes several in an order that changes from run to run
+    return safetensors.numpy.save(dict(tensors), metadata={"lossmith": _canonical(described)})
+
+
+def _canonical(described: Mapping[str, Any]) -> str:
+    return json.dumps(described, ensure_ascii=True, allow_nan=False)
 
 
 def _check_nameable(trained: TrainedModel) -> None:
@@ -159,46 +164,51 @@ def _configuration(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _digest(text: str, tensors: Mapping[str, np.ndarray]) -> str:
+def _digest(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of configuration and tensors: names, types, shapes and bytes."""
     found = hashlib.sha256()
     index = {name: [tensors[name].dtype.str, list(tensors[name].shape)] for name in sorted(tensors)}
-    found.update(json.dumps([text, index]).encode())
+    found.update(_canonical({"configuration": configuration, "tensors": index}).encode())
     for name in sorted(tensors):
         found.update(tensors[name].tobytes())
     return found.hexdigest()
 
 
-def _header(stream: BinaryIO, size: int, name: str) -> dict[str, str]:
-    """Return the metadata, read after its declared length was held against the size of the file."""
+def _described(stream: BinaryIO, size: int, name: str) -> dict[str, Any]:
+    """Return what the metadata say, read after its declared length was held against the size of the file."""
     start = stream.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or not 2 <= length <= min(size - 8, MOST_HEADER):
         raise ModelFileError(
             f"{name} is no safetensors file, or is cut off", expected="a model file", advice=SAVE_AGAIN
         )
-    try:
-        header = json.loads(stream.read(length), object_pairs_hook=_different, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name, "its header is no JSON") from error
+    header = _parsed(stream.read(length), name)
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not str(metadata.get("format")).startswith("lossmith model "):
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("lossmith"), str):
         raise ModelFileError(
             f"{name} is no model of lossmith",
             expected="a file that TrainedModel.save wrote",
             advice="check the path",
         )
-    if metadata["format"] != FORMAT:
+    described = _parsed(metadata["lossmith"], name)
+    if not isinstance(described, dict) or not isinstance(described.get("format"), str):
+        raise _damaged(name, "its metadata are not what lossmith writes")
+    if described["format"] != FORMAT:
         raise ModelFileError(
-            f"{name} has the format {str(metadata['format'])[:40]!r}",
+            f"{name} has the format {described['format'][:40]!r}",
             expected=repr(FORMAT),
             advice="open it with the version of lossmith that wrote it, or a later one",
         )
-    if metadata.keys() != {"format", "configuration", "sha256"} or not all(
-        isinstance(value, str) for value in metadata.values()
-    ):
-        raise _damaged(name, "its metadata is not what lossmith writes")
-    return metadata
+    if described.keys() != {"format", "configuration", "sha256"} or len(metadata) > 1:
+        raise _damaged(name, "its metadata are not what lossmith writes")
+    return described
+
+
+def _parsed(text: str | bytes, name: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_different, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, "its header is no JSON") from error
 
 
 def _different(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -227,16 +237,19 @@ def from_bytes(data: bytes, *, name: str = "the file") -> TrainedModel:
     ModelFileError
         See `load`.
     """
-    metadata = _header(io.BytesIO(data), len(data), name)
+    described = _described(io.BytesIO(data), len(data), name)
     try:
         tensors = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _damaged(name, str(error)) from error
-    if _digest(metadata["configuration"], tensors) != metadata["sha256"]:
+    try:
+        sound = _digest(described["configuration"], tensors) == described["sha256"]
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, "its configuration is no JSON") from error
+    if not sound:
         raise _damaged(name, "its content does not fit its checksum")
     try:
-        described = json.loads(metadata["configuration"], object_pairs_hook=_different, parse_constant=_no_constant)
-        return restored(checked(described, CONFIGURATION), tensors)
+        return restored(checked(described["configuration"], CONFIGURATION), tensors)
     except BackendError:
         raise  # the file may be sound: it is this process that cannot use it
     except (LossmithError, ConfigurationError, ValueError, RecursionError) as error:

@@ -98,10 +98,10 @@ def keras_model(
         )
     for variable, value in zip(network.variables, weights, strict=True):
         variable.assign(value)
-    predicted = _predicted(keras, network.output, loss.head, platt)
+    predicted = _predicted(keras, network.outputs[0], loss.head, platt)
     if loss.task == "regression" and (encoding.scale, encoding.center) != (1.0, 0.0):
         predicted = keras.layers.Rescaling(encoding.scale, encoding.center, name="units_of_target")(predicted)
-    return keras.Model(network.input, predicted)
+    return keras.Model(network.inputs[0], predicted)
 
 
 def _predicted(keras: Any, raw: Any, head: Head, platt: np.ndarray | None) -> Any:

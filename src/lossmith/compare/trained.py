@@ -12,7 +12,6 @@ import numpy as np
 from lossmith._errors import DataError, InvalidInputError, ShapeError
 from lossmith._names import Value
 from lossmith.compare import calibration, networks
-from lossmith.compare._classification_metrics import predicted_classes
 from lossmith.compare.encodings import FittedEncoding, predictions
 from lossmith.data import Encoder, NewRows, read_rows
 from lossmith.losses import Loss
@@ -170,8 +169,7 @@ class TrainedModel:
         if self.task == "regression":
             return predictions(self.loss, self.encoding, raw)
         _check_finite(raw)
-        one = raw.shape[-1] == 1
-        chosen = predicted_classes((raw[:, 0] if one else raw)[None], threshold=0.0 if one else None)[0]
+        chosen = raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(np.int64)
         return np.asarray(self.class_names)[chosen]
 
     def probabilities(self, raw: np.ndarray) -> np.ndarray:
