@@ -47,7 +47,7 @@ __all__ = [
     "resume",
 ]
 
-_LAZY = {name: "api" for name in ("best_model", "compare", "load", "repeat", "resume")} | {"TrainedModel": "trained"}
+_LAZY = dict.fromkeys(("best_model", "compare", "load", "repeat", "resume"), "api") | {"TrainedModel": "trained"}
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ def _hits(program: HeadProgram) -> Any:
 
     threshold = 0.0 if program.encodings[0] == "minus_one_one" else 0.5
 
-    def hits(which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
+    def hits(_which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
         if program.units == 1:
             right = (raw[:, 0] > 0) == (targets[0] > threshold)
         else:

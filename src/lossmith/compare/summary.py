@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from lossmith.compare import metrics as metrics_module
 from lossmith._checks import Finding
 from lossmith.compare import inspection, recommend, statistics, verdicts
+from lossmith.compare import metrics as metrics_module
 from lossmith.compare._spec import Baseline, Comparison, Curve, DataSummary, Estimate, Settings, Standing
 from lossmith.compare.examination import examine
 from lossmith.compare.plan import Plan, outside_share, select_losses
