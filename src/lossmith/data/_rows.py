@@ -44,7 +44,23 @@ class NewRows:
 
 
 def read_features(source: Any, configuration: Mapping[str, Any]) -> pl.DataFrame | np.ndarray:
-    """Return the features of new rows; see `read_rows`."""
+    """Return the features of new rows, as an `Encoder` takes them.
+
+    Use it to predict; `read_rows` gives what was decided while reading as well.
+
+    Raises
+    ------
+    DataError
+        A column misses, or its values do not fit.
+
+    Examples
+    --------
+    >>> from lossmith.data import fit_encoder, load
+    >>> circles = load("circles")
+    >>> encoder = fit_encoder(circles, np.arange(600))
+    >>> read_features(pl.DataFrame({"x2": [0.5], "x1": ["0.25"]}), encoder.configuration()).rows()
+    [(0.25, 0.5)]
+    """
     return read_rows(source, configuration).features
 
 
