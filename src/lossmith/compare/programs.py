@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any, final
 
+import numpy as np
+
 from lossmith.compare.plan import Plan
-from lossmith.compare.trials import HeadProgram
+from lossmith.compare.trials import HeadProgram, Seat, group_arrays
 from lossmith.losses import Loss
-from lossmith.training import GradientProcedure, GroupData, GroupResult, Schedule, Trainer, load_keras
+from lossmith.training import GradientProcedure, GroupData, Schedule, Trainer, load_keras
 from lossmith.training.optimizers import make_optimizer
 
 __all__ = ["Trainers", "procedure", "quantity"]
@@ -71,7 +73,7 @@ def _squared_errors(program: HeadProgram) -> Any:
 class Trainers:
     """One trainer for each head width and shape of data, compiled once and kept.
 
-    It trains what `train_groups` hands it: pairs of a program and the data of one of its groups.
+    It trains what `train_groups` hands it: a program, the data of one of its groups and the seats of its trials.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -79,11 +81,14 @@ class Trainers:
         self._made: dict[Any, Trainer] = {}
         self._lock = threading.Lock()
 
-    def train(self, pair: tuple[HeadProgram, GroupData], **options: Any) -> GroupResult:
-        """Train one group with the trainer of its shape; see `Trainer.train`."""
-        return self._trainer(*pair).train(pair[1], **options)
+    def train(self, group: tuple[HeadProgram, GroupData, list[Seat]], **options: Any) -> dict[str, np.ndarray]:
+        """Train one group with the trainer of its shape and return what is kept of it; options as in `Trainer.train`."""
+        program, data, seats = group
+        # judged here, in the thread that trained it, so that the next group does not wait for the metrics of this one
+        return group_arrays(self.plan, program, seats, self.trainer(program, data).train(data, **options))
 
-    def _trainer(self, program: HeadProgram, data: GroupData) -> Trainer:
+    def trainer(self, program: HeadProgram, data: GroupData) -> Trainer:
+        """Return the trainer of groups of this shape, compiled."""
         shapes = (program.key, data.train.inputs.shape, *(part.inputs.shape for part in data.evaluate.values()))
         with self._lock:
             if shapes not in self._made:

@@ -21,11 +21,11 @@ from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
 from lossmith.compare.plan import DEFAULTS, Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
-from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_arrays, group_data, head_programs
+from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_data, head_programs
 from lossmith.data import Dataset
-from lossmith.training import GroupResult, train_groups, worker_count
+from lossmith.training import choose_execution, load_keras, train_groups, worker_count
 
-__all__ = ["Execution", "Keeper", "Outcome", "execute", "plan_for"]
+__all__ = ["Execution", "Keeper", "Memory", "Outcome", "estimate_seconds", "execute", "plan_for"]
 
 # progress(runs done, runs in all, stage, note)
 Progress = Callable[[float, int, str, str], None]
@@ -87,7 +87,46 @@ def plan_for(
             )
     else:
         n_train = len(datasets.split(dataset, seed=seed).train)
-    return make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
+    plan = make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
+    if not plan.model.fields and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
+        # five rates of a convolution on a CPU are five times the wait: only when asked for
+        return make_plan(
+            dataset, protocol=protocol, seed=seed, n_train=n_train, **{**options, "learning_rates": "configured"}
+        )
+    return plan
+
+
+def _is_sequential(plan: Plan) -> bool:
+    """Return whether a model of the user's own is trained one run after the other on this machine."""
+    load_keras()
+    shape = Seats(plan)[0].encoder.input_shape
+    return (
+        choose_execution(plan.model.network(shape, plan.losses[0].units(plan.dataset.n_classes or None)))
+        == "sequential"
+    )
+
+
+def estimate_seconds(plan: Plan, *, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return about how long a plan takes on this machine, from compiling it and training a few epochs of one group.
+
+    With `auto` it is the time to the first look. The store and the report are not counted.
+    """
+    began = clock()
+    few = min(plan.settings.epochs, 3)
+    trial = replace(plan, settings=replace(plan.settings, epochs=few))
+    execution = Execution(trial, Memory())
+    seconds = 0.0
+    for program in execution.programs:
+        data, _ = group_data(trial, program, execution.seats, tuple(range(program.group_size)))
+        trainer = execution.trainers.trainer(program, data)
+        per_epoch = trainer.train(data).seconds / few
+        rounds = -(-len(program.groups(plan.settings.seeds)) // worker_count())
+        seconds += per_epoch * plan.settings.epochs * rounds
+    compiling = clock() - began
+    began = clock()
+    baseline_arrays(plan, execution.seats[0], seed=0)
+    baselines = (clock() - began) * min(plan.settings.seeds, TRIALS) / worker_count()
+    return compiling + seconds + baselines
 
 
 class Execution:
@@ -120,7 +159,6 @@ class Execution:
         total = self._runs(n_seeds)
         done_before = total - sum(len(trials) * len(program.configurations) for program, _, trials in wanted)
         sizes = {key: len(trials) * len(program.configurations) for program, key, trials in wanted}
-        found: dict[str, tuple[HeadProgram, list[Any]]] = {}
         self._shares = {}
 
         def report(key: str, epochs: int, all_epochs: int) -> None:
@@ -130,17 +168,10 @@ class Execution:
                 self._shares[key] = sizes[key] * epochs / all_epochs
                 self._progress(min(done_before + sum(self._shares.values()), total), total, "training", "")
 
-        def make(program: HeadProgram, key: str, trials: tuple[int, ...]) -> Any:
-            def build() -> Any:
-                data, seats = group_data(self.plan, program, self.seats, trials)
-                found[key] = (program, seats)
-                return program, data
+        def make(program: HeadProgram, trials: tuple[int, ...]) -> Any:
+            return lambda: (program, *group_data(self.plan, program, self.seats, trials))
 
-            return build
-
-        def done(key: str, result: GroupResult) -> None:
-            program, seats = found.pop(key)
-            arrays = group_arrays(self.plan, program, seats, result)
+        def done(key: str, arrays: dict[str, np.ndarray]) -> None:
             self.keeper.save(key, arrays)
             self.groups[key] = arrays
             report(key, 1, 1)
@@ -149,7 +180,7 @@ class Execution:
             for program, key, trials in wanted:
                 if self.deadline is not None and self.clock() > self.deadline and self.finished():
                     return
-                yield key, make(program, key, trials)
+                yield key, make(program, trials)
 
         if self._progress is not None:
             self._progress(done_before, total, "compiling", "")

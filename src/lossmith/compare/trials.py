@@ -302,8 +302,8 @@ class Judged:
             return {"value": found, "output": found}
         if self.loss.head.gives == "probability":
             # the raw score has no ties where a probability has been rounded to 0 or 1
-            score = {"score": raw[..., 0].astype(np.float64)} if raw.shape[-1] == 1 else {}
-            return {"probability": found, "output": found, **score}
+            exact = {"score": raw[..., 0].astype(np.float64)} if raw.shape[-1] == 1 else {}
+            return {"probability": found, "output": found, **exact}
         score = raw[..., 0].astype(np.float64) if raw.shape[-1] == 1 else found
         # a run that diverged may hold infinite scores: it is calibrated as if it knew nothing, and reported as NaN
         finite = np.isfinite(score).all(axis=tuple(range(1, score.ndim)))
