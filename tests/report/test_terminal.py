@@ -257,6 +257,21 @@ def test_command_repeats_every_setting(circles):
     assert shlex.split(wording.command(quoted))[:5] == ["lossmith", "compare", "my data.csv", "--target", "a'b"]
 
 
+def test_commands_of_findings_are_complete(circles):
+    finding = replace(circles.findings[0], command="lossmith compare ... --seeds 93")
+    there = replace(circles, findings=(finding,), data=replace(circles.data, source="my data.csv"))
+    assert "try: lossmith compare 'my data.csv' --target y --seeds 93\n" in text(there)
+
+
+def test_a_long_verdict_is_cut_for_the_headline_and_nothing_is_lost():
+    many = ", ".join(f"loss_{place} (about {place} seeds would settle it)" for place in range(9))
+    verdict = f"No loss beats linear (0.9 [0.8, 1.0]). Leading: a: accuracy 0.82 [0.79, 0.85], undecided against {many}; 4 seeds"
+    head, rest = wording.headline(verdict)
+    assert head == "No loss beats linear (0.9 [0.8, 1.0]). Leading: a: accuracy 0.82 [0.79, 0.85]"
+    assert rest == f"Undecided against {many}; 4 seeds"
+    assert wording.headline("x" * 400) == ("x" * 400, "")
+
+
 def test_no_name_can_move_the_cursor(make_comparison):
     bad = make_comparison(hostile="\x1b[2Ja\nb\rc\u202ed", n_losses=2, n_seeds=3)
     shown = text(bad)

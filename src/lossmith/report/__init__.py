@@ -48,9 +48,10 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str], **options
     InvalidInputError
         The path cannot be written.
     """
-    from lossmith.report._files import write
+    from lossmith.report._files import check, write
     from lossmith.report.html import html
 
+    check(path)
     return write(path, html(comparison, **options))
 
 

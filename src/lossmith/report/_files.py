@@ -8,7 +8,28 @@ from pathlib import Path
 
 from lossmith._errors import InvalidInputError
 
-__all__ = ["write"]
+__all__ = ["check", "write"]
+
+
+def check(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file to be written, before anything is computed for it.
+
+    Raises
+    ------
+    InvalidInputError
+        It is a folder, or something on the way to it is a file.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InvalidInputError(f"{str(target)!r} is a folder", expected="the name of a file", advice="add a file name")
+    for parent in target.parents:
+        if parent.exists() and not parent.is_dir():
+            raise InvalidInputError(
+                f"cannot write {str(target)!r}: {str(parent)!r} is no folder",
+                expected="a path that can be written",
+                advice="give another path",
+            )
+    return target
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
@@ -30,9 +51,7 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     InvalidInputError
         The path cannot be written.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise InvalidInputError(f"{str(target)!r} is a folder", expected="the name of a file", advice="add a file name")
+    target = check(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     temporary: str | None = None
     try:

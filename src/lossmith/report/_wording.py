@@ -18,6 +18,7 @@ __all__ = [
     "data_line",
     "failures",
     "groups",
+    "headline",
     "metric_header",
     "model_line",
     "plain",
@@ -25,6 +26,7 @@ __all__ = [
     "seconds",
     "seeds",
     "shortened",
+    "to_try",
     "tried",
     "undecided",
     "verdict",
@@ -59,6 +61,30 @@ def shortened(text: str, most: int) -> str:
     shown = plain(text)
     tail = (most - 1) // 2
     return shown if len(shown) <= most else f"{shown[: most - 1 - tail]}…{shown[len(shown) - tail :]}"
+
+
+_LONG = 150
+
+
+def headline(verdict: str) -> tuple[str, str]:
+    """Return the answer as a headline and what is left of it: a long one is cut before it turns to the other losses.
+
+    Examples
+    --------
+    >>> headline("Use huber: RMSE 1.2, better than mse by 0.2; 30 seeds")
+    ('Use huber: RMSE 1.2, better than mse by 0.2; 30 seeds', '')
+    >>> headline("Leading: a: accuracy 0.82, undecided against " + "b (about 90 seeds would settle it), " * 5)[0]
+    'Leading: a: accuracy 0.82'
+    """
+    text = plain(verdict)
+    if len(text) <= _LONG:
+        return text, ""
+    for turn in (", undecided against ", ", equivalent to ", ", better than ", "; ", ". ", ", "):
+        place = text.rfind(turn, 0, _LONG) if turn in ("; ", ". ", ", ") else text.find(turn)
+        if 0 < place <= _LONG:
+            rest = text[place:].lstrip(",;. ")
+            return text[: place + (turn == ". ")], rest[:1].upper() + rest[1:]
+    return text, ""
 
 
 def seconds(value: float) -> str:
@@ -194,10 +220,8 @@ def command(comparison: Comparison, *, seeds_to: int | None = None) -> str:
 
     With `seeds_to`, only what is needed to add seeds.
     """
-    data, settings = comparison.data, comparison.settings
-    words = ["lossmith", "compare", data.source]
-    if data.source not in (data.name, "arrays") or "." in data.source:
-        words += ["--target", data.target_name]
+    settings = comparison.settings
+    words = _source(comparison)
     if seeds_to is not None:
         return shlex.join([*map(plain, words), "--seeds", str(seeds_to)])
     words += ["--losses", ",".join(settings.losses), "--models", settings.model, "--optimizers", settings.optimizer]
@@ -209,6 +233,22 @@ def command(comparison: Comparison, *, seeds_to: int | None = None) -> str:
     if settings.noise:
         words += ["--noise", f"{settings.noise:g}"]
     return shlex.join([*map(plain, words), "--seed", str(settings.seed)])
+
+
+def to_try(comparison: Comparison, finding: Finding) -> str:
+    """Return the command of a finding, with the data of this comparison where it leaves them open (`lossmith compare ...`)."""
+    start = "lossmith compare ... "
+    if not finding.command.startswith(start):
+        return plain(finding.command)
+    return f"{shlex.join(map(plain, _source(comparison)))} {plain(finding.command.removeprefix(start))}"
+
+
+def _source(comparison: Comparison) -> list[str]:
+    data = comparison.data
+    words = ["lossmith", "compare", data.source]
+    if data.source not in (data.name, "arrays") or "." in data.source:
+        words += ["--target", data.target_name]
+    return words
 
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}

@@ -56,6 +56,7 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         "report.html.j2",
         now=now or datetime.now(UTC),
         comparison=comparison,
+        headline=wording.headline(comparison.verdict),
         facts=blocks.facts(comparison),
         lines=blocks.leaderboard(comparison),
         metric=quantity(comparison.settings.metric),
@@ -70,6 +71,10 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         price=price,
         price_command=price_command,
         groups=wording.groups(comparison.findings),
+        commands={
+            code: next((wording.to_try(comparison, finding) for finding in found if finding.command), "")
+            for code, found in wording.groups(comparison.findings)
+        },
         checks=_checks(comparison),
         figures=drawn(comparison),
         boundary_caption=_boundary_caption(comparison),

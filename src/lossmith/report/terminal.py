@@ -114,7 +114,7 @@ def _lines(
     lines += [Text(f"    try: {command}")] if command else []
     lines += _not_applicable(comparison, width)
     for code, found in wording.groups(comparison.findings):
-        lines += [Text(), *_finding(code, found, width)]
+        lines += [Text(), *_finding(comparison, code, found, width)]
     lines.append(Text())
     if comparison.standings:
         best = train_with(comparison.standings[0].loss, len(comparison.data.class_names))
@@ -174,7 +174,7 @@ def _not_applicable(comparison: Comparison, width: int | None) -> list[Text]:
     return lines
 
 
-def _finding(code: str, found: Sequence[Finding], width: int | None) -> list[Text]:
+def _finding(comparison: Comparison, code: str, found: Sequence[Finding], width: int | None) -> list[Text]:
     lines = []
     for place, finding in enumerate(found[:_SHOWN_FINDINGS]):
         head = f"{wording.plain(code)} {finding.severity:<8}" if place == 0 else " " * (len(code) + 9)
@@ -192,7 +192,7 @@ def _finding(code: str, found: Sequence[Finding], width: int | None) -> list[Tex
     advice = next((finding.advice for finding in found if finding.advice), "")
     if advice:
         lines += _prose(f"fix: {wording.plain(advice)}", width, indent=margin, first=margin)
-    command = next((finding.command for finding in found if finding.command), "")
+    command = next((wording.to_try(comparison, finding) for finding in found if finding.command), "")
     if command:
-        lines.append(Text(f"{margin}try: {wording.plain(command)}"))
+        lines.append(Text(f"{margin}try: {command}"))
     return lines
