@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from lossmith._errors import InvalidInputError, LossmithError, StoreError
 from lossmith.compare import _sqlite, ownership
@@ -374,6 +375,35 @@ def test_a_damaged_group_is_named_and_repaired(place):
         assert store.repair(run) == ("b",)
         assert set(store.groups(run)) == {"a"} and store.run(run).status == "interrupted"
         assert store.repair(run) == ()
+
+
+def test_a_changed_number_in_a_group_is_noticed(place):
+    """The last byte of the payload: the file is still valid safetensors, only the number is another."""
+    with Store.open(place) as store:
+        run = store.create_run(**RUN)
+        store.save_group(run, "a", {"x": np.array([1.0, 2.0])})
+    raw = sqlite3.connect(place)
+    (payload,) = raw.execute("SELECT payload FROM groups").fetchone()
+    assert safetensors.numpy.load(payload[:-1] + b"\xff")["x"].tolist() != [1.0, 2.0]
+    raw.execute("UPDATE groups SET payload = ?", (payload[:-1] + b"\xff",))
+    raw.commit()
+    raw.close()
+    with Store.open(place) as store, pytest.raises(StoreError, match="checksum"):
+        store.groups(run)
+
+
+def test_a_failed_transaction_leaves_nothing(place):
+    def interrupted(store: Store) -> None:
+        with store._writing() as cursor:
+            cursor.execute("UPDATE runs SET name = 'half'")
+            raise KeyboardInterrupt
+
+    with Store.open(place) as store:
+        run = store.create_run(**RUN)
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(store)
+        assert store.run(run).name == "circles"
+        store.save_group(run, "a", _arrays(1))
 
 
 @pytest.mark.parametrize(("table", "column"), [("runs", "settings"), ("results", "result"), ("results", "seconds")])

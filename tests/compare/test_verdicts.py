@@ -224,6 +224,10 @@ class TestRows:
         found = _judge(scores, failure=0.5, rows={"a": a, "b": b}).differences["b"]
         assert found.mean == pytest.approx((-0.1 * 3 - 0.4) / 4)
         assert math.isfinite(found.low)
+        turned = _judge(
+            {"a": -a.mean(1), "b": -b.mean(1)}, failure=-0.5, rows={"a": -a, "b": -b}, direction="lower"
+        ).differences["b"]
+        assert (turned.low, turned.high) == pytest.approx((found.low, found.high))
 
     def test_oriented_like_the_scores(self):
         a, b = np.random.default_rng(2).random((2, 5, 40))
