@@ -12,7 +12,8 @@ from scipy import stats
 
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.compare import statistics
-from lossmith.compare.statistics import Contrast, contrast, estimate, holm, interval, row_variance, seeds_needed
+from lossmith.compare.sampled_rows import row_variance, spread_rows
+from lossmith.compare.statistics import Contrast, contrast, estimate, holm, interval, seeds_needed
 
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
@@ -243,6 +244,28 @@ def test_row_variance_is_unbiased(shared):
         means.append(np.nanmean(table))
         variances.append(row_variance(table[:, :tested] if shared else table)[0])
     assert np.mean(variances) == pytest.approx(np.var(means), rel=0.08)
+
+
+def test_redrawn_splits_do_not_make_rows_endless():
+    """30 seeds test 200 of the same 1,000 rows; truth 0. Monte-Carlo error of 95 % over 300 draws: 1.3 points."""
+    rng = np.random.default_rng(11)
+    with_rows = without = 0
+    for _ in range(300):
+        pool = 0.2 * rng.normal(size=1000)
+        tested = [rng.permutation(1000)[:200] for _ in range(30)]
+        gaps = [0.002 * rng.normal() + pool[rows] + 0.2 * rng.normal(size=200) for rows in tested]
+        table, means = spread_rows(gaps, tested, 1000), np.array([gap.mean() for gap in gaps])
+        for rows in (table, None):
+            low, high = interval(contrast(means, rows), 0.95)
+            with_rows += low <= 0 <= high and rows is not None
+            without += low <= 0 <= high and rows is None
+    assert with_rows / 300 == pytest.approx(0.95, abs=0.04)
+    assert without / 300 < 0.8
+
+
+def test_spreading_rows_needs_one_number_for_each():
+    with pytest.raises(ShapeError, match="one number for each"):
+        spread_rows([np.zeros(2)], [np.arange(3)], 5)
 
 
 def test_zero_everywhere_needs_no_warning():

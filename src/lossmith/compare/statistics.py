@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.compare._spec import Estimate
+from lossmith.compare.sampled_rows import row_variance
 
 __all__ = [
     "LOOKS",
@@ -28,7 +29,6 @@ __all__ = [
     "level_per_look",
     "next_look",
     "probability_of_improvement",
-    "row_variance",
     "seeds_needed",
     "t_test",
     "wilcoxon",
@@ -101,7 +101,7 @@ def contrast(differences: Floats, rows: Floats | None = None) -> Contrast:
         NaN where a pair is missing.
     rows : ndarray of shape (n_seeds, n_rows), optional
         The same differences, test row by test row (see `Metric.contributions`), NaN for rows that a seed did not test.
-        With them the error covers the choice of the test rows as well; see `row_variance`.
+        With them the error covers the choice of the test rows as well; see `sampled_rows.row_variance`.
 
     Raises
     ------
@@ -140,60 +140,6 @@ def contrast(differences: Floats, rows: Floats | None = None) -> Contrast:
         return found
     variance, floor, freedom = row_variance(np.asarray(rows, dtype=np.float64)[kept], at_least=found.error**2)
     return Contrast(found.mean, math.sqrt(variance), freedom, n, floor)
-
-
-def row_variance(rows: Floats, *, at_least: float = 0.0) -> tuple[float, float, float]:
-    r"""Return the variance of the grand mean of a table seeds x test rows when both are samples.
-
-    Seeds and rows are crossed random effects, $d_{sr} = \mu + a_s + b_r + e_{sr}$. Their variances come from moments
-    and need no balance, so it serves one shared split as well as a new split for each seed:
-    $V = \sigma_a^2 \sum_s n_s^2 / N^2 + \sigma_b^2 \sum_r n_r^2 / N^2 + \sigma_e^2 / N$, with $n_s$ cells of seed s,
-    $n_r$ of row r and N in all. Never below `at_least`, the variance seen over the seeds alone.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_seeds, n_rows)
-        NaN for rows that a seed did not test. All columns together are the rows that further seeds may test.
-    at_least : float
-
-    Returns
-    -------
-    variance, floor, freedom : float
-        The variance; the part of it that stays however many seeds are added; Satterthwaite's degrees of freedom.
-
-    Source: Gao and Owen, Efficient moment calculations for variance components in large unbalanced crossed random
-    effects models, 2017.
-
-    Examples
-    --------
-    >>> variance, floor, _ = row_variance(np.array([[1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]]))
-    >>> round(variance, 4), round(floor, 4)
-    (0.0833, 0.0833)
-    """
-    seen = ~np.isnan(rows)
-    cells = np.where(seen, rows, 0.0)
-    by_seed, by_row = seen.sum(axis=1), seen.sum(axis=0)
-    seeds, tested, total = len(rows), int((by_row > 0).sum()), int(seen.sum())
-    if total in (tested, seeds) or seeds < 2:
-        return at_least, 0.0, float(seeds - 1)  # no row twice: rows are nested in seeds and already in their spread
-    deviation = np.where(seen, cells - cells.sum() / total, 0.0)
-    squares = float((deviation**2).sum())
-    within_seeds = squares - float((deviation.sum(axis=1) ** 2 / np.maximum(by_seed, 1)).sum())
-    within_rows = squares - float((deviation.sum(axis=0) ** 2 / np.maximum(by_row, 1)).sum())
-    row_and_rest = within_seeds / (total - seeds)
-    seed_and_rest = within_rows / (total - tested)
-    share_seeds, share_rows = float((by_seed**2).sum()) / total**2, float((by_row**2).sum()) / total**2
-    share_rest = 1.0 / total
-    # E squares / N = a (1 - share_seeds) + b (1 - share_rows) + e (1 - share_rest), and a = S - e, b = R - e
-    rest = (squares / total - seed_and_rest * (1 - share_seeds) - row_and_rest * (1 - share_rows)) / (
-        share_seeds + share_rows - share_rest - 1.0
-    )
-    rest = max(rest, 0.0)
-    seed, row = max(seed_and_rest - rest, 0.0), max(row_and_rest - rest, 0.0)
-    variance = max(seed * share_seeds + row * share_rows + rest * share_rest, at_least)
-    extra = variance - at_least
-    parts = at_least**2 / (seeds - 1) + extra**2 / (tested - 1)
-    return variance, min(row / rows.shape[1], variance), variance**2 / parts if parts else float(seeds - 1)
 
 
 def interval(found: Contrast, level: float) -> tuple[float, float]:
