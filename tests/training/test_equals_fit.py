@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from fit_reference import TOLERANCE, L, Work, circles, engine, fit, keras, mlp
+
 from lossmith.training import Schedule
 from lossmith.training.optimizers import make_optimizer
 
@@ -104,7 +104,10 @@ def test_stacked_runs_equal_fit(name):
         )
         np.testing.assert_allclose(result.curves["loss"][place, at], history["loss"], **TOLERANCE)
         np.testing.assert_allclose(
-            result.raw["test"][place, at], model.predict(test[0], verbose=0), err_msg=f"{name} {seed} {rate}", **TOLERANCE
+            result.raw["test"][place, at],
+            model.predict(test[0], verbose=0),
+            err_msg=f"{name} {seed} {rate}",
+            **TOLERANCE,
         )
         assert history["loss"][-1] < history["loss"][0]
 
@@ -194,7 +197,9 @@ def test_a_head_of_many_units_equals_fit(n_classes):
     x = rng.normal(size=(90, 2)).astype(np.float32)
     y = np.eye(n_classes, dtype=np.float32)[rng.integers(0, n_classes, 90)]
     y = 0.8 * y + 0.2 / n_classes
-    result = engine(work, (x, y), (x, y), seeds=(4,), rates=(0.05,), names=("categorical_crossentropy", "kl_divergence"))
+    result = engine(
+        work, (x, y), (x, y), seeds=(4,), rates=(0.05,), names=("categorical_crossentropy", "kl_divergence")
+    )
     model = work.network()
     optimizer = make_optimizer(work.optimizer, learning_rate=0.05)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)

@@ -39,7 +39,7 @@ def from_function(function: Callable[[tuple[int, ...]], Any], *, name: str | Non
     >>> from_function(narrow).network((2,), 3).output_shape
     (None, 3)
     """
-    label = name or getattr(function, "__name__", "custom")
+    label = name or str(getattr(function, "__name__", "custom"))
 
     def build(input_shape: tuple[int, ...], units: int) -> Any:
         keras = load_keras()

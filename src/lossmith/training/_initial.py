@@ -61,8 +61,8 @@ def initial_values(model: Any, seed: int) -> list[np.ndarray]:
             values.append(np.array([draw_seed(seed, purpose), 0], dtype=variable.dtype))
             continue
         initializer = initializers.get(id(variable))
-        config = initializer.get_config() if initializer is not None else {}
-        if id(variable) in trainable and "seed" in config:
+        config = {} if initializer is None else initializer.get_config()
+        if initializer is not None and id(variable) in trainable and "seed" in config:
             fresh = type(initializer).from_config({**config, "seed": draw_seed(seed, purpose)})
             values.append(np.asarray(fresh(tuple(variable.shape), dtype=variable.dtype)))
             continue

@@ -15,8 +15,6 @@ def layers(model: Any) -> Iterator[Any]:
     yield from model._flatten_layers(include_self=False, recursive=True)
 
 
-
-
 def keeps_rows_apart(model: Any) -> bool:
     """Return whether the output and penalties of a row are certain not to depend on the other rows of its batch.
 

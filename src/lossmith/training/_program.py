@@ -103,7 +103,9 @@ def build_program(
         name: _evaluation(procedure, data.train if name == "train" else data.evaluate[name], n_seeds, runs)
         for name in watched
     }
-    epoch = _epoch(step, data.train, batch_layout(data.train.n_rows, schedule.batch_size, exact=procedure.exact_batches))
+    epoch = _epoch(
+        step, data.train, batch_layout(data.train.n_rows, schedule.batch_size, exact=procedure.exact_batches)
+    )
 
     def chunk(carry: Carry, hyper: Hyper, train: Any, evaluate: Any, orders: Any, first: Any, count: Any) -> Any:
         def body(place: Any, loop: Any) -> Any:
@@ -167,8 +169,9 @@ def _epoch(step: Any, part: Part, layout: Layout) -> Any:
 
     def gather(rows: Any, indices: Any) -> Any:
         # (seed, rows) -> rows of each seed, gathered once for all its configurations
-        take = (lambda a: a[0][indices]) if part.shared else jax.vmap(lambda a, i: a[i])
-        return jax.tree.map(take if part.shared else lambda a: take(a, indices), rows)
+        if part.shared:
+            return jax.tree.map(lambda array: array[0][indices], rows)
+        return jax.tree.map(lambda array: jax.vmap(lambda a, i: a[i])(array, indices), rows)
 
     def epoch(state: Any, active: Any, order: Any, hyper: Hyper, rows: Any, n_quantities: int) -> tuple[Any, Any, Any]:
         n_seeds = order.shape[0]

@@ -96,7 +96,9 @@ class Sequential:
             rows = _rows(part, 0)
             self._predictions[name] = compiled(predict, state, rows[0], _all(self._block(rows)[1])[0])
         self._copy = compiled(lambda tree: jax.tree.map(jnp.copy, tree), state)
-        self._final = compiled(lambda state: (procedure.final(state), procedure.variables(procedure.final(state))), state)
+        self._final = compiled(
+            lambda state: (procedure.final(state), procedure.variables(procedure.final(state))), state
+        )
 
     def _block(self, rows: Any) -> tuple[int, int]:
         return block_sizes(len(rows[0]), self._procedure.width, 1)

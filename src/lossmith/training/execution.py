@@ -43,7 +43,12 @@ def choose_execution(model: Any) -> Execution:
 
 
 def group_bytes(
-    procedure: Procedure, schedule: Schedule, data: GroupData, n_configurations: int, *, execution: Execution = "stacked"
+    procedure: Procedure,
+    schedule: Schedule,
+    data: GroupData,
+    n_configurations: int,
+    *,
+    execution: Execution = "stacked",
 ) -> int:
     """Return about how many bytes training a group takes: data, states and activations.
 

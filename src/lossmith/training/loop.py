@@ -18,7 +18,7 @@ from lossmith.training.execution import Execution, check_memory, choose_executio
 
 __all__ = ["Cancelled", "Trainer"]
 
-_EXECUTIONS = {"stacked": Stacked, "sequential": Sequential}
+_EXECUTIONS: dict[Execution, type[Stacked] | type[Sequential]] = {"stacked": Stacked, "sequential": Sequential}
 
 
 @final
@@ -173,9 +173,7 @@ class Trainer:
         """
         compiled = self._ready(data)
         began = self._clock()
-        outcome = compiled.train(
-            data, progress=progress, cancelled=cancelled or threading.Event(), clock=self._clock
-        )
+        outcome = compiled.train(data, progress=progress, cancelled=cancelled or threading.Event(), clock=self._clock)
         return self._result(data, compiled.names, outcome, self._clock() - began)
 
     def _result(self, data: GroupData, names: tuple[str, ...], outcome: Outcome, seconds: float) -> GroupResult:

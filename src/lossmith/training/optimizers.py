@@ -18,10 +18,15 @@ def optimizer_names() -> tuple[str, ...]:
     for name in dir(keras.optimizers):
         kind = getattr(keras.optimizers, name)
         # wrappers around another optimiser cannot be made from a name alone
-        if isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer) and name not in {
-            "Optimizer",
-            "LossScaleOptimizer",
-        }:
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, keras.optimizers.Optimizer)
+            and name
+            not in {
+                "Optimizer",
+                "LossScaleOptimizer",
+            }
+        ):
             found.append(name.lower())
     return tuple(sorted(found))
 
