@@ -72,6 +72,15 @@ def test_names_cannot_move_the_cursor_of_the_live_line():
     assert stream.getvalue() == "a\\x1b[2J 0/1   0%, [red]b\\n\n"
 
 
+def test_parts_of_a_run_and_a_stage_that_ends_more_than_once():
+    stream, clock = io.StringIO(), Clock()
+    with ProgressDisplay(Console(file=stream), clock=clock) as progress:
+        for done in (0.3, 299.6, 300.0, 300.0, 300.0):
+            progress(done, 300, "training", "")
+    counts = [line.split()[1] for line in stream.getvalue().splitlines()]
+    assert counts == ["0/300", "300/300"]
+
+
 def test_empty_stage_is_no_division_by_zero():
     stream = io.StringIO()
     with ProgressDisplay(Console(file=stream)) as progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -66,10 +67,24 @@ def test_undecided_states_the_price(circles, total, more):
     assert rows(undecided)[3].count(f"undecided, {more}" if total else f"undecided, needs {more}") == 1
     sentence, command = wording.undecided(undecided)
     assert "squared_hinge" in sentence
-    assert command == (f"lossmith compare circles --seeds {total}" if total else "")
+    if total is None:
+        assert command == "" and "no affordable number" in sentence
+    else:
+        assert f"; {total} seeds in all would decide it (about" in sentence
+        assert command == wording.command(circles).replace("--seeds 30", f"--seeds {total}")
     if total == 48:  # 18 of 30 seeds more, of 11.2 s
-        assert "about 6.7 s" in sentence
+        assert "about 6.7 s more" in sentence
     assert (command or sentence) in text(undecided)
+
+
+def test_the_command_asks_for_what_can_be_paid(circles):
+    three = with_verdict(
+        with_verdict(with_verdict(circles, 1, "undecided", 70), 2, "undecided", 4_000), 3, "undecided", 90
+    )
+    sentence, command = wording.undecided(three)
+    assert "90 seeds in all would decide 2 of 3" in sentence and "--seeds 90 " in command
+    dear = with_verdict(with_verdict(circles, 1, "undecided", 7_000), 2, "undecided", 4_000)
+    assert "4,000 seeds in all would decide 1 of 2" in wording.undecided(dear)[0]
 
 
 def test_decided_comparison_names_no_price(circles):
@@ -243,8 +258,6 @@ def test_last_lines_say_what_to_train_with_and_where_to_reopen(circles):
 
 
 def test_command_repeats_every_setting(circles):
-    import shlex
-
     words = shlex.split(wording.command(circles))
     options = dict(zip(words[3::2], words[4::2], strict=True))
     assert options["--losses"] == ",".join(circles.settings.losses)
@@ -260,7 +273,13 @@ def test_command_repeats_every_setting(circles):
 def test_commands_of_findings_are_complete(circles):
     finding = replace(circles.findings[0], command="lossmith compare ... --seeds 93")
     there = replace(circles, findings=(finding,), data=replace(circles.data, source="my data.csv"))
-    assert "try: lossmith compare 'my data.csv' --target y --seeds 93\n" in text(there)
+    (line,) = (line for line in text(there).splitlines() if "try: " in line)
+    words = shlex.split(line.partition("try: ")[2])
+    assert words[:5] == ["lossmith", "compare", "my data.csv", "--target", "y"]
+    options = dict(zip(words[5::2], words[6::2], strict=True))
+    assert options["--seeds"] == "93" and options["--epochs"] == "200"
+    more = replace(finding, command="lossmith compare ... --time-limit 5m")
+    assert wording.to_try(circles, more) == f"{wording.command(circles)} --time-limit 5m"
 
 
 def test_a_long_verdict_is_cut_for_the_headline_and_nothing_is_lost():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lossmith._checks import Finding
 from lossmith.compare._spec import Comparison, Standing
@@ -195,52 +195,68 @@ def _more_seeds(standing: Standing) -> int | None:
     return max(1, standing.difference.seeds_needed - standing.n_seeds)
 
 
+_AFFORDABLE = 10  # times as many seeds as there are: a command to type now, not a plan for the week
+
+
 def undecided(comparison: Comparison) -> tuple[str, str]:
-    """Return what it would take to decide every undecided loss, and the command; both empty if all are decided."""
-    differences = [row.difference for row in comparison.standings]
-    names = [
-        plain(row.loss) for row in comparison.standings if row.difference and row.difference.verdict == "undecided"
-    ]
-    if not names:
+    """Return what it would take to decide the undecided losses, and the command; both empty if all are decided.
+
+    The command asks for the seeds that decide every loss within ten times the seeds there are, or at least the cheapest one.
+    """
+    rows = [row for row in comparison.standings if row.difference and row.difference.verdict == "undecided"]
+    if not rows:
         return "", ""
-    needed = [row.seeds_needed for row in differences if row is not None and row.verdict == "undecided"]
-    known = [count for count in needed if count is not None]
+    known = sorted(row.difference.seeds_needed for row in rows if row.difference and row.difference.seeds_needed)
+    names = ", ".join(plain(row.loss) for row in rows)
     if not known:
-        return f"undecided: {', '.join(names)}; no affordable number of seeds decides it", ""
-    more = max(1, max(known) - comparison.settings.seeds)
-    share = more / max(1, comparison.settings.seeds) * comparison.seconds
-    time = f" (about {seconds(share)})" if comparison.seconds > 0 else ""
-    left = "" if len(known) == len(needed) else "; some need more than 10,000"
-    sentence = f"undecided: {', '.join(names)}; ~{whole(more)} more seed{'s' if more != 1 else ''}{time}{left}"
-    return sentence, command(comparison, seeds_to=comparison.settings.seeds + more)
+        return f"undecided: {names}; no affordable number of seeds decides it", ""
+    now = max(1, comparison.settings.seeds)
+    total = max([count for count in known if count <= _AFFORDABLE * now] or known[:1])
+    total = max(total, now + 1)
+    decided = sum(count <= total for count in known)
+    which = "it" if len(rows) == 1 else "all of them" if decided == len(rows) else f"{decided} of {len(rows)}"
+    time = f" (about {seconds((total - now) / now * comparison.seconds)} more)" if comparison.seconds > 0 else ""
+    sentence = f"undecided: {names}; {whole(total)} seeds in all would decide {which}{time}"
+    return sentence, command(comparison, {"--seeds": str(total)})
 
 
-def command(comparison: Comparison, *, seeds_to: int | None = None) -> str:
+def command(comparison: Comparison, other: Mapping[str, str] | None = None) -> str:
     """Return the command line that repeats the comparison, with every setting written out.
 
-    With `seeds_to`, only what is needed to add seeds.
+    Parameters
+    ----------
+    comparison : Comparison
+    other : mapping of str to str, optional
+        Options that take other values, or come on top.
     """
     settings = comparison.settings
-    words = _source(comparison)
-    if seeds_to is not None:
-        return shlex.join([*map(plain, words), "--seeds", str(seeds_to)])
-    words += ["--losses", ",".join(settings.losses), "--models", settings.model, "--optimizers", settings.optimizer]
-    words += ["--learning-rates", ",".join(f"{value:g}" for value in settings.learning_rates)]
-    words += ["--seeds", "auto" if settings.auto else str(settings.seeds), "--epochs", str(settings.epochs)]
-    words += ["--batch-size", str(settings.batch_size), "--metric", settings.metric, "--protocol", settings.protocol]
+    options = {
+        "--losses": ",".join(settings.losses),
+        "--models": settings.model,
+        "--optimizers": settings.optimizer,
+        "--learning-rates": ",".join(f"{value:g}" for value in settings.learning_rates),
+        "--seeds": "auto" if settings.auto else str(settings.seeds),
+        "--epochs": str(settings.epochs),
+        "--batch-size": str(settings.batch_size),
+        "--metric": settings.metric,
+        "--protocol": settings.protocol,
+    }
     if settings.extra.get("margin_given"):
-        words += ["--margin", f"{settings.margin:g}"]
+        options["--margin"] = f"{settings.margin:g}"
     if settings.noise:
-        words += ["--noise", f"{settings.noise:g}"]
-    return shlex.join([*map(plain, words), "--seed", str(settings.seed)])
+        options["--noise"] = f"{settings.noise:g}"
+    options |= {"--seed": str(settings.seed), **(other or {})}
+    words = [*_source(comparison), *(word for pair in options.items() for word in pair)]
+    return shlex.join(map(plain, words))
 
 
 def to_try(comparison: Comparison, finding: Finding) -> str:
-    """Return the command of a finding, with the data of this comparison where it leaves them open (`lossmith compare ...`)."""
+    """Return the command of a finding; where it leaves the rest open (`lossmith compare ... --epochs 400`), the rest is filled in."""
     start = "lossmith compare ... "
     if not finding.command.startswith(start):
         return plain(finding.command)
-    return f"{shlex.join(map(plain, _source(comparison)))} {plain(finding.command.removeprefix(start))}"
+    words = shlex.split(finding.command.removeprefix(start))
+    return command(comparison, dict(zip(words[::2], words[1::2], strict=True)))
 
 
 def _source(comparison: Comparison) -> list[str]:

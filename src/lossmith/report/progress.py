@@ -50,10 +50,11 @@ class ProgressDisplay:
         self._task: TaskID | None = None
         self._stage: str | None = None
         self._began = 0.0
-        self._first = 0
+        self._first = 0.0
         self._written = 0.0
+        self._ended = False
 
-    def __enter__(self) -> Callable[[int, int, str, str], None]:
+    def __enter__(self) -> Callable[[float, float, str, str], None]:
         if not self._quiet and self._console.is_terminal:
             self._live = Progress(
                 SpinnerColumn(),
@@ -77,7 +78,7 @@ class ProgressDisplay:
             self._live.stop()
             self._live = None
 
-    def __call__(self, done: int, total: int, stage: str = "", note: str = "") -> None:
+    def __call__(self, done: float, total: float, stage: str = "", note: str = "") -> None:
         """Show that `done` of `total` runs of `stage` are finished; `note` is the best so far with its interval."""
         if self._quiet:
             return
@@ -90,18 +91,19 @@ class ProgressDisplay:
             if begins or self._task is None:
                 if self._task is not None:
                     self._live.remove_task(self._task)
-                self._task = self._live.add_task(plain(stage), total=total, completed=done, left=left, note=plain(note))
+                self._task = self._live.add_task(plain(stage), total=total, completed=int(done), left=left, note=plain(note))
             else:
-                self._live.update(self._task, total=total, completed=done, left=left, note=plain(note))
+                self._live.update(self._task, total=total, completed=int(done), left=left, note=plain(note))
             return
-        if begins or done >= total or now - self._written >= _LINE_EVERY:
-            self._written = now
+        ends = done >= total and not self._ended
+        if begins or ends or now - self._written >= _LINE_EVERY:
+            self._written, self._ended = now, done >= total
             share = f"{done / total:4.0%}" if total > 0 else "    "
-            parts = [f"{plain(stage)} {done}/{total} {share}".strip(), left, plain(note)]
+            parts = [f"{plain(stage)} {done:.0f}/{total:.0f} {share}".strip(), left, plain(note)]
             line = ", ".join(part for part in parts if part)
             self._console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
-    def _left(self, done: int, total: int, now: float) -> str:
+    def _left(self, done: float, total: float, now: float) -> str:
         finished, passed = done - self._first, now - self._began
         if finished <= 0 or passed <= 0 or done >= total:
             return ""
