@@ -88,8 +88,8 @@ def test_every_record_is_documented(kind, record):
             empty.append(field.name)
     assert empty == []
     names = {field.name for field in dataclasses.fields(record)}
-    assert names & {"when", "description", "what"}, f"{kind} records do not say what they are for"
-    for name in names & {"when", "when_not", "description", "what", "why", "advice", "reference"}:
+    assert names & {"when", "description", "what", "title"}, f"{kind} records do not say what they are for"
+    for name in names & {"when", "when_not", "title", "description", "what", "why", "advice", "reference"}:
         text = getattr(record, name)
         assert len(text) >= 4 and text == text.strip() and not re.search(r"\b(TODO|TBD|FIXME|XXX)\b", text), (
             name,

@@ -97,7 +97,7 @@ def test_importing_changes_no_global_state():
     modules = [name for name in public_modules() if not name.startswith("lossmith.cli")]
     out = run(
         "import os, warnings, random, json\n"
-        "import jax, keras, matplotlib, sklearn, numpy as np\n"  # what these set themselves is theirs
+        "import jax, keras, matplotlib, polars, sklearn, numpy as np\n"  # what these set themselves is theirs
         "def state():\n"
         "    return [dict(os.environ), keras.config.floatx(), keras.config.image_data_format(), keras.config.backend(),\n"
         "            str(keras.config.dtype_policy().name), {k: repr(v) for k, v in jax.config.values.items()},\n"
@@ -132,7 +132,9 @@ def test_a_comparison_is_called_by_the_name_of_its_package(monkeypatch):
     import lossmith.compare.api
 
     called: dict[str, object] = {}
-    monkeypatch.setattr(lossmith.compare.api, "compare", lambda source, **options: called.update(options, source=source))
+    monkeypatch.setattr(
+        lossmith.compare.api, "compare", lambda source, **options: called.update(options, source=source)
+    )
     lossmith.compare("circles", seeds=3)
     assert called == {"source": "circles", "seeds": 3}
     assert lossmith.compare.Comparison.__name__ == "Comparison"

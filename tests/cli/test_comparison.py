@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,6 +118,21 @@ def test_export_of_the_trials(capsysbinary, store, kind, tmp_path, compared):
     assert (tmp_path / "deep" / "er.x").read_bytes() == content
 
 
+def test_the_recommended_model_is_saved_exported_and_predicts(capsys, store, compared, tmp_path):
+    from lossmith.compare.trained import TrainedModel
+
+    place = tmp_path / "model.safetensors"
+    assert call(capsys, "runs", "export", "1", "--store", store, "--format", "model", "--out", str(place))[0] == 0
+    assert place.read_bytes() == (compared / "winner.safetensors").read_bytes()
+    # inner and outer circle have radius 0.8 and 1; any class will do
+    (tmp_path / "new.csv").write_text("x1,x2\n0.1,0.2\n1.5,0\n")
+    names = TrainedModel.load(place).class_names
+    code, out, _ = call(capsys, "predict", str(place), str(tmp_path / "new.csv"), "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert len(rows) == 2 and {value for row in rows for value in row.values()} <= set(names)
+
+
 def test_export_of_the_whole_comparison(capsys, store):
     assert json.loads(call(capsys, "runs", "export", "--store", store, "--format", "json")[1])["kind"] == "comparison"
 
@@ -143,10 +159,11 @@ def test_a_dry_run_trains_nothing(capsys, tmp_path, monkeypatch):
     code, out, _ = call(capsys, "compare", "circles", "--losses", "bce,hinge", "--seeds", "7", "--dry-run")
     assert code == 0
     assert "2 losses x 5 rates x 7 seeds = 70" in out
+    assert re.search(r"^time +about \d", out, re.MULTILINE)
     plan = json.loads(
         call(capsys, "compare", "circles", "--losses", "bce,hinge", "--seeds", "7", "--dry-run", "--json")[1]
     )
-    assert plan["runs"] == 70 and plan["settings"]["seeds"] == 7
+    assert plan["runs"] == 70 and plan["settings"]["seeds"] == 7 and plan["seconds"] > 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -138,15 +138,22 @@ def add(app: typer.Typer) -> None:
             ),
         ] = None,
         seed: options.Seed = 0,
-        dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="Print the plan and its estimated time; train nothing.")
-        ] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and about how long it takes.")] = False,
         strict: Annotated[
             bool, typer.Option("--strict", help="Exit with 3 if a loss is undecided, 1 if a check found an error.")
         ] = False,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
+        save_model: Annotated[
+            Path | None,
+            typer.Option(
+                "--save-model",
+                metavar="FILE",
+                help="The recommended model, for `lossmith predict`.",
+                rich_help_panel="Output",
+            ),
+        ] = None,
         format: Annotated[  # noqa: A002
             str,
             typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output"),
@@ -193,4 +200,6 @@ def add(app: typer.Typer) -> None:
             )
         if dry_run:
             return results.show_plan(result, as_json=shape == "json")
+        if save_model is not None:
+            results.save_model(result, store=keep, path=save_model)
         return results.finish(result, store=keep, out=out, report=report, shape=shape, strict=strict)

@@ -79,8 +79,20 @@ def finish(
         out.mkdir(parents=True, exist_ok=True)
         (out / "comparison.json").write_text(render(result, "json"), encoding="utf-8")
         result.trials.write_csv(out / "trials.csv")
+        save_model(result, store=store, path=out / "winner.safetensors")
     present(result, store=store, report=place, shape=shape)
     return exit_code(result) if strict else 0
+
+
+def save_model(result: Comparison, *, store: Path, path: Path) -> None:
+    """Write the model that the comparison recommends; without one, say so and go on."""
+    from lossmith._errors import StoreError
+    from lossmith.compare import best_model
+
+    try:
+        best_model(result.run, store=store).save(path)
+    except StoreError as error:
+        print(f"no model saved: {error}", file=sys.stderr)
 
 
 def present(result: Comparison, *, store: Path, report: Path | None, shape: str) -> int:
@@ -103,12 +115,21 @@ def show_plan(plan: Plan, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from lossmith.cli._show import fields, print_json
+    from lossmith.compare.run import estimate_seconds
+    from lossmith.report._wording import seconds
 
     settings, dataset = plan.settings, plan.dataset
+    expected = estimate_seconds(plan)
     left_out = [{"loss": item.loss, "reason": item.reason} for item in plan.not_applicable]
     if as_json:
         print_json(
-            {"settings": asdict(settings), "runs": plan.n_runs, "shared": plan.shared, "not_applicable": left_out}
+            {
+                "settings": asdict(settings),
+                "runs": plan.n_runs,
+                "seconds": expected,
+                "shared": plan.shared,
+                "not_applicable": left_out,
+            }
         )
         return 0
     rows = [
@@ -127,6 +148,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> int:
             "runs",
             f"{len(plan.losses)} losses x {len(settings.learning_rates)} rates x {settings.seeds} seeds = {plan.n_runs:,}",
         ),
+        ("time", f"about {seconds(expected)}"),
     ]
     fields([*rows, *(("decided", decision) for decision in dataset.decisions)])
     return 0

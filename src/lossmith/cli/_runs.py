@@ -13,8 +13,7 @@ from lossmith.cli import _options as options
 from lossmith.cli import _results as results
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from lossmith.compare import Comparison
     from lossmith.compare.store import RunRow
 
 __all__ = ["add"]
@@ -23,7 +22,7 @@ Run = Annotated[int | None, typer.Argument(metavar="[ID]", help="Number of the r
 Format = Annotated[
     str, typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output")
 ]
-_EXPORTS = ("csv", "parquet", "json")
+_EXPORTS = ("csv", "parquet", "json", "model")
 
 
 def add(app: typer.Typer) -> None:
@@ -107,8 +106,8 @@ def add(app: typer.Typer) -> None:
             str,
             typer.Option(
                 "--format",
-                metavar="csv|parquet|json",
-                help="csv and parquet hold the table of trials, json the comparison.",
+                metavar="NAME",
+                help="csv or parquet: the trials; json: the comparison; model: the recommended model.",
             ),
         ] = "csv",
         out: Annotated[
@@ -117,36 +116,41 @@ def add(app: typer.Typer) -> None:
         ] = None,
         store: options.StoreFile = None,
     ) -> None:
-        """Export the trials of a run, one row for each training, or the whole comparison."""
+        """Export the trials of a run, one row for each training, the whole comparison, or the recommended model."""
         from lossmith.compare import load
 
         if format not in _EXPORTS:
             raise InvalidInputError(
                 f"--format {format!r}", expected="a known format", advice=did_you_mean(format, _EXPORTS)
             )
-        result = load(run, store=options.store_file(store))
-        content = _exported(result, format)
+        keep = options.store_file(store)
+        result = load(run, store=keep)
+        content = _exported(result, format, keep)
         if out is None:
             sys.stdout.buffer.write(content)
             return
-        place = out / f"run-{result.run}.{format}" if out.is_dir() or not out.suffix else out
+        ending = "safetensors" if format == "model" else format
+        place = out / f"run-{result.run}.{ending}" if out.is_dir() or not out.suffix else out
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
 
-def _exported(result: Any, kind: str) -> bytes:
+def _exported(result: Comparison, kind: str, store: Path) -> bytes:
     import io
 
-    if kind == "json":
-        from lossmith.report import render
+    from lossmith.compare import best_model
+    from lossmith.compare.model_file import to_bytes
+    from lossmith.report import render
 
+    if kind == "json":
         return render(result, "json").encode()
-    trials: pl.DataFrame = result.trials
+    if kind == "model":
+        return to_bytes(best_model(result.run, store=store))
     stream = io.BytesIO()
     if kind == "csv":
-        trials.write_csv(stream)
+        result.trials.write_csv(stream)
     else:
-        trials.write_parquet(stream)
+        result.trials.write_parquet(stream)
     return stream.getvalue()
 
 
