@@ -145,7 +145,13 @@ def test_probability_zero_for_the_truth_is_infinite_and_only_for_that_run():
     assert metrics.get("log_loss")(several, np.array([0])) == pytest.approx([np.inf, -np.log(0.2)])
 
 
-@pytest.mark.parametrize("name", METRICS)
+def test_rounding_as_keras_2_printed_it():
+    """A tanh output of .4 has the right sign and rounds to 0; NaN and shapes as everywhere."""
+    output, target = np.array([[0.4, 0.9, -0.8, 0.6], [np.nan, 0.9, -0.8, 0.6]]), np.array([1.0, 1.0, -1.0, -1.0])
+    assert METRICS["rounded_accuracy"](output, target) == pytest.approx([0.5, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if METRICS[name].needs != "output"])
 def test_nan_stays_in_its_run(name):
     metric = METRICS[name]
     rng = np.random.default_rng(10)

@@ -271,7 +271,7 @@ def roc_auc_rows(score: Floats, target: Integers) -> Floats:
 
 
 def _two_classes(positive: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return positive.any(axis=1) & ~positive.all(axis=1)
+    return np.asarray(positive.any(axis=1) & ~positive.all(axis=1))
 
 
 def _binary_auc(score: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
@@ -367,5 +367,19 @@ def _probabilities(probability: Floats, target: Integers) -> tuple[Floats, Integ
 
 
 def rounded_accuracy(output: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the share of head outputs, shape `(n_runs, n_samples)`, that round to the encoded target."""
-    return np.asarray((np.round(output) == target).mean(axis=-1))
+    """Return the share of head outputs, shape `(n_runs, n_samples)`, that round to the encoded target.
+
+    Examples
+    --------
+    >>> rounded_accuracy(np.array([[0.4, 0.9, -0.8]]), np.array([1, 1, -1])).round(4)
+    array([0.6667])
+    """
+    _check_runs(output, "outputs")
+    if target.shape not in (output.shape, output.shape[1:]):
+        raise ShapeError(
+            f"a target of shape {target.shape} for outputs of shape {output.shape}",
+            expected=f"shape {output.shape[1:]} or {output.shape}",
+            advice="give one encoded target for each row",
+        )
+    right = (np.round(output) == target).mean(axis=1)
+    return np.where(np.isnan(output).any(axis=1), np.nan, right)
