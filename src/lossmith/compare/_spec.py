@@ -65,7 +65,7 @@ class Difference:
     reference : str
         Label of the loss it is compared with.
     mean, low, high : float
-        Paired t interval, simultaneous over the losses (Holm).
+        Paired t interval at the level that Holm leaves this loss: the verdicts hold together at `level`, the intervals singly.
     level : float
         Confidence level before the correction.
     margin : float

@@ -217,6 +217,17 @@ def resume(
         No such run.
     InvalidInputError
         The data changed since, or cannot be read again.
+
+    Examples
+    --------
+    >>> import tempfile, lossmith
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = f"{folder.name}/runs.db"
+    >>> options = {"losses": "bce", "seeds": 2, "epochs": 1, "learning_rates": "configured", "store": store}
+    >>> first = lossmith.compare("circles", **options)
+    >>> resume(1, store=store).run  # it had ended: nothing is trained
+    1
+    >>> folder.cleanup()
     """
     with Store.open(store, create=False) as opened:
         number = run if run is not None else _latest_open(opened)
@@ -240,7 +251,35 @@ def repeat(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
-    """Train a stored comparison again from nothing, as a new run of the store."""
+    """Train a stored comparison again from nothing, as a new run of the store.
+
+    Parameters
+    ----------
+    run : int, optional
+        Its number; by default the latest.
+    store : path
+    source, model : optional
+        See `resume`.
+
+    Raises
+    ------
+    StoreError
+        No such run.
+    InvalidInputError
+        The data changed since, or cannot be read again.
+
+    Examples
+    --------
+    >>> import tempfile, lossmith
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = f"{folder.name}/runs.db"
+    >>> options = {"losses": "bce", "seeds": 2, "epochs": 1, "learning_rates": "configured", "store": store}
+    >>> first = lossmith.compare("circles", **options)
+    >>> second = repeat(1, store=store)
+    >>> second.run, second.standings == first.standings
+    (2, True)
+    >>> folder.cleanup()
+    """
     with Store.open(store, create=False) as opened:
         row = opened.run(run if run is not None else opened.latest())
         plan = _plan_again(row, source, model)
@@ -262,6 +301,17 @@ def load(run: int | None = None, *, store: PathType) -> Comparison:
     ------
     StoreError
         No such run, or it has not ended.
+
+    Examples
+    --------
+    >>> import tempfile, lossmith
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = f"{folder.name}/runs.db"
+    >>> options = {"losses": "bce", "seeds": 2, "epochs": 1, "learning_rates": "configured", "store": store}
+    >>> first = lossmith.compare("circles", **options)
+    >>> load(store=store).verdict == first.verdict
+    True
+    >>> folder.cleanup()
     """
     with Store.open(store, read_only=True) as opened:
         number = run if run is not None else opened.latest()
@@ -282,6 +332,17 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     ------
     StoreError
         No such run, or it kept no model: it has not ended, or its model was a function of the user.
+
+    Examples
+    --------
+    >>> import tempfile, lossmith
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> store = f"{folder.name}/runs.db"
+    >>> options = {"losses": "bce", "seeds": 2, "epochs": 1, "learning_rates": "configured", "store": store}
+    >>> first = lossmith.compare("circles", **options)
+    >>> best_model(store=store).predict(np.array([[0.0, 0.1], [2.0, 0.0]])).shape
+    (2,)
+    >>> folder.cleanup()
     """
     with Store.open(store, read_only=True) as opened:
         number = run if run is not None else opened.latest()
@@ -310,7 +371,7 @@ def _run(
     model = _save_winner(outcome, save_model)
     if model is not None:
         store.save_group(number, WINNER, {"file": np.frombuffer(model, dtype=np.uint8)})
-    store.finish(number, to_json(result), result.seconds)
+    store.finish(number, to_json(result), result.seconds, summary=result.verdict)
     return result
 
 
