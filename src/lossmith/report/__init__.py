@@ -47,6 +47,16 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str], **options
     ------
     InvalidInputError
         The path cannot be written.
+
+    Examples
+    --------
+    >>> import lossmith
+    >>> result = lossmith.compare("circles", losses="bce", seeds=2, epochs=1, learning_rates="configured")
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> write_report(result, f"{folder.name}/circles.html").name
+    'circles.html'
+    >>> folder.cleanup()
     """
     from lossmith.report._files import check, write
     from lossmith.report.html import html

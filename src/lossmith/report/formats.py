@@ -42,6 +42,13 @@ def render(comparison: Comparison, format: Format = "text", *, width: int | None
     ------
     InvalidInputError
         Another format.
+
+    Examples
+    --------
+    >>> import lossmith
+    >>> result = lossmith.compare("circles", losses="bce", seeds=2, epochs=1, learning_rates="configured")
+    >>> render(result, "csv").splitlines()[1].split(",")[:3]
+    ['loss', '1', 'binary_crossentropy']
     """
     writers = {
         "text": lambda: text(comparison, width=width),

@@ -49,6 +49,17 @@ def show(
         Where the HTML report and the store are, for the last lines.
     repeat : str or None
         Command that repeats the comparison; None writes every setting out.
+
+    Examples
+    --------
+    >>> import lossmith
+    >>> result = lossmith.compare("circles", losses="bce", seeds=2, epochs=1, learning_rates="configured")
+    >>> import io
+    >>> from rich.console import Console
+    >>> page = io.StringIO()
+    >>> show(result, Console(file=page), store="runs.db")
+    >>> "binary_crossentropy" in page.getvalue()
+    True
     """
     console = console or Console()
     width = console.width if console.is_terminal else None

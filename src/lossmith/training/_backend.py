@@ -33,6 +33,11 @@ def load_keras() -> ModuleType:
     ------
     BackendError
         Another backend is already active; training stacked runs needs JAX.
+
+    Examples
+    --------
+    >>> load_keras().backend.backend()
+    'jax'
     """
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -61,6 +66,13 @@ def compilation_cache() -> Iterator[None]:
     """Keep compiled programs on disk while the block runs, then restore the settings of JAX.
 
     A cache folder that the user configured is left in place. A folder that cannot be written costs time, not results.
+
+    Examples
+    --------
+    >>> import jax
+    >>> with compilation_cache():
+    ...     float(jax.jit(lambda x: x + 1)(1.0))
+    2.0
     """
     import jax
     from jax.experimental.compilation_cache import compilation_cache as jax_cache

@@ -55,6 +55,16 @@ def train_groups(
     ------
     KeyboardInterrupt
         After the running chunks have stopped; finished groups were handed to `done`.
+
+    Examples
+    --------
+    >>> class Doubles:  # stands for a trainer
+    ...     def train(self, data, *, progress=None, cancelled=None):
+    ...         return 2 * data
+    >>> finished = {}
+    >>> train_groups(Doubles(), [("a", lambda: 1), ("b", lambda: 2)], finished.__setitem__)
+    >>> sorted(finished.items())
+    [('a', 2), ('b', 4)]
     """
     stop = cancelled or threading.Event()
     pending: dict[Future[GroupResult], str] = {}
