@@ -162,7 +162,19 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         shared_split=shared_split,
         rows_resampled=shared_split and plan.metric.rows is not None,
     )
-    return replace(comparison, findings=(*_clipped_targets(plan), *found))
+    return replace(comparison, findings=(*_clipped_targets(plan), *found, *_of_inputs(plan, seats)))
+
+
+def _of_inputs(plan: Plan, seats: Seats) -> list[Finding]:
+    """Return findings on the encoded inputs of the first trial."""
+    seat = seats[0]
+    if seat.inputs.ndim != 2:
+        return []
+    train = seat.inputs[seat.split.train]
+    found = [inspection.duplicate_rows(train, seat.inputs[seat.split.test])]
+    if plan.dataset.task == "binary":
+        found.append(inspection.revealing_feature(train, seat.target[seat.split.train], seat.encoder.names))
+    return [one for one in found if one is not None]
 
 
 def _clipped_targets(plan: Plan) -> list[Finding]:
