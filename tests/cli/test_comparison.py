@@ -81,7 +81,9 @@ def test_the_store_lists_and_shows_the_run(capsys, store, compared):
     again, first = json.loads(out), json.loads((compared / "comparison.json").read_text(encoding="utf-8"))
     assert again == first
     assert "circles" in call(capsys, "runs", "list", "--store", store)[1]
-    assert "squared_hinge" in call(capsys, "runs", "show", "--store", store)[1]
+    shown = call(capsys, "runs", "show", "--store", store)[1]
+    assert "squared_hinge" in shown
+    assert f"lossmith runs show 1 --store {store}\n" in shown and f"lossmith runs repeat 1 --store {store}\n" in shown
 
 
 def test_a_finished_run_is_not_trained_again(capsys, store, tmp_path):

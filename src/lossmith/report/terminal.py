@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import textwrap
 from collections.abc import Sequence
 
@@ -132,8 +133,10 @@ def _lines(
         lines += _prose(wording.plain(best), width, style="bold")
     if report is not None:
         lines += _labelled("report", wording.plain(report), None)
-    reopen = f" (run {comparison.run}); lossmith runs show {comparison.run}" if comparison.run is not None else ""
     if store is not None:
+        named = "" if store == "lossmith.db" else f" --store {shlex.quote(wording.plain(store))}"
+        run = comparison.run
+        reopen = "" if run is None else f" (run {run}); lossmith runs show {run}{named}"
         lines += _labelled("store", f"{wording.plain(store)}{reopen}", None)
     lines += _labelled("repeat", repeat or wording.command(comparison), None)
     return lines
