@@ -6,6 +6,9 @@ The named functions (`kl_divergence(p, q)`, ...) take vectors and batches of any
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lossmith._errors import InvalidInputError
 from lossmith.divergence._bregman import (
     bregman_divergence,
@@ -40,11 +43,22 @@ from lossmith.divergence._records import DIVERGENCES
 from lossmith.divergence._smoothing import SMOOTHINGS, probabilities
 from lossmith.divergence._spec import Divergence
 
+if TYPE_CHECKING:
+    from lossmith.divergence._given import Density, Pmf, Samples
+    from lossmith.divergence._measure import measure
+    from lossmith.divergence._measurement import Measurement
+    from lossmith.divergence._mixtures import GaussianMixture
+
 __all__ = [
     "DIVERGENCES",
     "SMOOTHINGS",
+    "Density",
+    "GaussianMixture",
     "Divergence",
     "Generator",
+    "Measurement",
+    "Pmf",
+    "Samples",
     "alpha_divergence",
     "bhattacharyya_distance",
     "bregman_divergence",
@@ -61,6 +75,7 @@ __all__ = [
     "jensen_shannon_divergence",
     "kl_divergence",
     "le_cam_divergence",
+    "measure",
     "mutual_information",
     "neyman_chi_squared",
     "pearson_chi_squared",
@@ -74,6 +89,26 @@ __all__ = [
     "tsallis_divergence",
     "wasserstein_distance",
 ]
+
+# loaded when first used: the named functions need none of it
+_LATE = {
+    "Density": "_given",
+    "GaussianMixture": "_mixtures",
+    "Measurement": "_measurement",
+    "Pmf": "_given",
+    "Samples": "_given",
+    "measure": "_measure",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"lossmith.divergence.{_LATE[name]}"), name)
+    raise AttributeError(f"module 'lossmith.divergence' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def get(name: str) -> Divergence:

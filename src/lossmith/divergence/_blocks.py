@@ -93,7 +93,7 @@ def _run(work: Callable[[int], None], n_tasks: int) -> None:
 
 def _numpy_total(columns: list[Any], terms: Terms, quick: bool, check: bool, ends: tuple[Side, Side]) -> np.ndarray:
     p, q, log_p, log_q = columns
-    tasks, n_parts = _tasks(*p.shape, BLOCK * _PLAIN if quick else BLOCK)
+    tasks, n_parts = _tasks(p.shape[0], p.shape[1], BLOCK * _PLAIN if quick else BLOCK)
     partial = np.empty((n_parts, p.shape[0]))
     weigh = check or quick
     masses = np.empty((2, n_parts, p.shape[0]) if weigh else (2, 0, 0))

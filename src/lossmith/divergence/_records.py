@@ -7,7 +7,7 @@ from typing import Any
 
 from lossmith._arrays import xlogy
 from lossmith._catalogue import Catalogue
-from lossmith.divergence import _bregman, _generators, _information, _ordered, _orders
+from lossmith.divergence import _bregman, _generators, _information, _ordered, _orders, _terms
 from lossmith.divergence._generators import Generator
 from lossmith.divergence._spec import Divergence, Parameter
 
@@ -54,6 +54,15 @@ def _tsallis_generator(alpha: float) -> Generator:
     return Generator(lambda xp, u: alpha * base.function(xp, u), alpha * base.at_zero, alpha * base.slope)
 
 
+def _alpha_terms(alpha: float) -> _terms.Terms | None:
+    return _terms.alpha(alpha) if math.isfinite(alpha) else None
+
+
+def _tsallis_terms(alpha: float) -> _terms.Terms:
+    terms = _terms.alpha(alpha)
+    return lambda pair: alpha * terms(pair)
+
+
 def _alpha_axioms(alpha: float) -> dict[str, Any]:
     half = alpha == 0.5
     infinite = "p outside q" if alpha >= 1 else "q outside p" if alpha <= 0 else "nothing"
@@ -95,6 +104,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             infinite_for="p outside q",
             additive=True,
             unit=True,
+            terms=lambda: _terms.kl,
             generator=_kl_generator,
             aliases=("kl", "kullback_leibler", "relative_entropy", "forward_kl", "kullback_leibler_divergence"),
         ),
@@ -107,6 +117,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             infinite_for="q outside p",
             additive=True,
             unit=True,
+            terms=lambda: _terms.reverse_kl,
             generator=_reverse_generator,
             aliases=("reverse_kl",),
         ),
@@ -120,6 +131,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             infinite_for="either outside",
             additive=True,
             unit=True,
+            terms=lambda: _terms.jeffreys,
             generator=lambda: Generator(lambda xp, u: (u - 1) * xp.log(u), math.inf, math.inf),
             aliases=("jeffreys", "psi", "population_stability_index"),
         ),
@@ -135,6 +147,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             upper_bound=_mixture_entropy,
             metric="square root",
             unit=True,
+            terms=lambda weight: _terms.jensen_shannon(weight),
             generator=_jensen_shannon_generator,
             aliases=("js", "jensen_shannon"),
         ),
@@ -148,6 +161,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             upper_bound=lambda: math.sqrt(math.log(2)),
             metric="itself",
             jointly_convex=False,
+            terms=lambda: _terms.jensen_shannon(0.5),
             generator=_jensen_shannon_generator,
             transform=lambda value: math.sqrt(value),
         ),
@@ -161,6 +175,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             adapts=lambda alpha: {"infinite_for": "p outside q" if alpha == 1 else "nothing", "additive": alpha == 1},
             upper_bound=lambda alpha: math.inf if alpha == 1 else -math.log(1 - alpha),
             unit=True,
+            terms=lambda alpha: _terms.kl if alpha == 1 else _terms.skew(alpha),
             generator=_skew_generator,
             aliases=("skew",),
         ),
@@ -176,6 +191,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             infinite_for="disjoint",
             additive=True,
             unit=True,
+            terms=_alpha_terms,
             generator=_alpha_generator,
             transform=_renyi_transform,
             aliases=("renyi",),
@@ -191,6 +207,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             symmetric=True,
             upper_bound=lambda alpha: 1 / (1 - alpha) if alpha < 1 else math.inf,
             metric="square root",
+            terms=_tsallis_terms,
             generator=_tsallis_generator,
             aliases=("tsallis",),
         ),
@@ -205,6 +222,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             symmetric=True,
             upper_bound=lambda alpha: 1 / (alpha * (1 - alpha)) if 0 < alpha < 1 else math.inf,
             metric="square root",
+            terms=_alpha_terms,
             generator=_alpha_generator,
             aliases=("alpha", "amari", "cressie_read"),
         ),
@@ -218,6 +236,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             upper_bound=lambda: 1.0,
             metric="itself",
             jointly_convex=False,
+            terms=lambda: _terms.hellinger,
             generator=lambda: Generator(lambda xp, u: (xp.sqrt(u) - 1) ** 2 / 2, 0.5, 0.5),
             transform=lambda value: math.sqrt(value),
             aliases=("hellinger",),
@@ -231,6 +250,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             symmetric=True,
             upper_bound=lambda: 1.0,
             metric="itself",
+            terms=lambda: _terms.total_variation,
             generator=lambda: Generator(lambda xp, u: xp.abs(u - 1) / 2, 0.5, 0.5),
             aliases=("total_variation", "tv"),
         ),
@@ -241,6 +261,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             when="A sample is tested against q: times its size this is the test statistic.",
             reference="Pearson, On the criterion that a given system of deviations ..., 1900",
             infinite_for="p outside q",
+            terms=lambda: _terms.pearson,
             generator=lambda: Generator(lambda _xp, u: (u - 1) ** 2, 1.0, math.inf),
             aliases=("pearson", "chi_squared"),
         ),
@@ -251,6 +272,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             when="As Pearson's, with the observed distribution below the line.",
             reference="Neyman, Contribution to the theory of the chi-squared test, 1949",
             infinite_for="q outside p",
+            terms=lambda: _terms.neyman,
             generator=lambda: Generator(lambda _xp, u: (u - 1) ** 2 / u, math.inf, 1.0),
             aliases=("neyman",),
         ),
@@ -264,6 +286,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             infinite_for="disjoint",
             additive=True,
             unit=True,
+            terms=lambda: _terms.hellinger,
             generator=lambda: Generator(lambda xp, u: (xp.sqrt(u) - 1) ** 2 / 2, 0.5, 0.5),
             transform=lambda value: -math.log1p(-value) if value < 1 else math.inf,
             aliases=("bhattacharyya",),
@@ -277,6 +300,7 @@ DIVERGENCES: Catalogue[Divergence] = Catalogue(
             symmetric=True,
             upper_bound=lambda: 1.0,
             metric="square root",
+            terms=lambda: _terms.triangular,
             generator=lambda: Generator(lambda _xp, u: (u - 1) ** 2 / (u + 1) / 2, 0.5, 0.5),
             aliases=("le_cam", "triangular"),
         ),

@@ -75,8 +75,10 @@ class Divergence:
         Measured in nats, bits or hartleys.
     generator : callable or None
         Of the parameters, as keywords: the generator, for an f-divergence.
+    terms : callable or None
+        Of the parameters, as keywords: the terms of the sum, for densities as for masses; see `generator`.
     transform : callable or None
-        For functions of an f-divergence: `transform(value, **parameters)` of the f-divergence's value.
+        For functions of such a sum: `transform(value, **parameters)`.
     parameters : tuple of Parameter
     adapts : callable or None
         Of the parameters, as keywords: the fields above that other values of the parameters change.
@@ -110,6 +112,7 @@ class Divergence:
     relabelling: bool = True
     unit: bool = False
     generator: Callable[..., Generator] | None = None
+    terms: Callable[..., Any] | None = None
     transform: Callable[..., Any] | None = None
     parameters: tuple[Parameter, ...] = ()
     adapts: Callable[..., Mapping[str, Any]] | None = None

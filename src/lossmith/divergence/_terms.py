@@ -16,16 +16,18 @@ from lossmith.divergence._pair import Pair, kl_terms
 __all__ = [
     "Terms",
     "alpha",
-    "entropy",
     "cross_entropy",
+    "entropy",
     "hellinger",
     "itakura_saito",
     "jeffreys",
     "jensen_shannon",
     "kl",
     "log_power",
+    "neyman",
     "overlap",
     "pearson",
+    "reverse_kl",
     "skew",
     "squared",
     "total_variation",
@@ -46,6 +48,11 @@ def kl(pair: Pair) -> Array:
     inside = kl_terms(xp, pair.safe_p, pair.difference, pair.relative, pair.log_ratio)
     only_p = xp.where(pair.p_positive, constant(xp, pair.p, math.inf), pair.q)
     return xp.where(pair.both, inside, xp.where(pair.q_positive, pair.q, only_p))
+
+
+def reverse_kl(pair: Pair) -> Array:
+    """q log(q / p) - q + p."""
+    return kl(pair.swapped)
 
 
 def jeffreys(pair: Pair) -> Array:
@@ -162,6 +169,11 @@ def pearson(pair: Pair) -> Array:
     safe_q = xp.where(pair.q > 0, pair.q, xp.ones_like(pair.q))
     outside = xp.where(pair.p_positive, constant(xp, pair.p, math.inf), xp.zeros_like(pair.p))
     return xp.where(pair.q > 0, difference * (difference / safe_q), outside)
+
+
+def neyman(pair: Pair) -> Array:
+    """(p - q)^2 / p."""
+    return pearson(pair.swapped)
 
 
 def triangular(pair: Pair) -> Array:

@@ -1,0 +1,177 @@
+"""SciPy's frozen distributions as laws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lossmith._errors import DomainError, InvalidInputError
+from lossmith.divergence._families import log_density
+from lossmith.divergence._law import Law
+
+__all__ = ["inside", "is_scipy", "scipy_law"]
+
+
+def is_scipy(source: Any) -> bool:
+    """Return whether `source` is a frozen distribution of SciPy (or one of its newer distribution objects)."""
+    return type(source).__module__.startswith("scipy.stats")
+
+
+def _shape(*names: str) -> Callable[..., dict[str, float]]:
+    return lambda *values: dict(zip(names, (float(value) for value in values), strict=True))
+
+
+# SciPy's name: family, shape parameters, and the scale of the family in units of SciPy's
+_NAMES: Mapping[str, tuple[str, Callable[..., dict[str, float]], float]] = {
+    "norm": ("normal", _shape(), 1.0),
+    "laplace": ("laplace", _shape(), 1.0),
+    "gumbel_r": ("gumbel", _shape(), 1.0),
+    "gumbel_l": ("gumbel_left", _shape(), 1.0),
+    "loggamma": ("log_gamma", _shape("a"), 1.0),
+    "moyal": ("moyal", _shape(), 1.0),
+    "gamma": ("gamma", _shape("a"), 1.0),
+    "erlang": ("gamma", _shape("a"), 1.0),
+    "expon": ("gamma", lambda: {"a": 1.0}, 1.0),
+    "chi2": ("gamma", lambda df: {"a": float(df) / 2}, 2.0),
+    "invgamma": ("inverse_gamma", _shape("a"), 1.0),
+    "beta": ("beta", _shape("a", "b"), 1.0),
+    "powerlaw": ("beta", lambda a: {"a": float(a), "b": 1.0}, 1.0),
+    "uniform": ("uniform", _shape(), 1.0),
+    "pareto": ("pareto", _shape("b"), 1.0),
+    "weibull_min": ("weibull", _shape("c"), 1.0),
+    "invweibull": ("inverse_weibull", _shape("c"), 1.0),
+    "lognorm": ("log_normal", _shape("s"), 1.0),
+    "chi": ("chi", _shape("df"), 1.0),
+    "halfnorm": ("chi", lambda: {"df": 1.0}, 1.0),
+    "rayleigh": ("chi", lambda: {"df": 2.0}, 1.0),
+    "maxwell": ("chi", lambda: {"df": 3.0}, 1.0),
+    "cauchy": ("cauchy", _shape(), 1.0),
+    "halfcauchy": ("half_cauchy", _shape(), 1.0),
+    "vonmises": ("von_mises", _shape("kappa"), 1.0),
+    "bernoulli": ("binomial", lambda p: {"n": 1.0, "p": float(p)}, 1.0),
+    "binom": ("binomial", _shape("n", "p"), 1.0),
+    "poisson": ("poisson", _shape("mu"), 1.0),
+    "geom": ("negative_binomial", lambda p: {"n": 1.0, "p": float(p)}, 1.0),
+    "nbinom": ("negative_binomial", _shape("n", "p"), 1.0),
+}
+
+
+def scipy_law(source: Any, label: str = "") -> Law:
+    """Return the law of a frozen distribution.
+
+    Raises
+    ------
+    DomainError
+        Parameters outside their domain, or a batch of distributions.
+    InvalidInputError
+        Not a frozen distribution.
+    """
+    kind = type(source).__name__
+    if kind in ("rv_continuous_frozen", "rv_discrete_frozen"):
+        return _univariate(source, label)
+    if hasattr(source, "logpdf") and hasattr(source, "icdf"):
+        return _modern(source, label)
+    if kind.endswith("_frozen"):
+        from lossmith.divergence._laws_multivariate import scipy_multivariate
+
+        return scipy_multivariate(source, label)
+    raise InvalidInputError(
+        f"{kind}", expected="a frozen distribution", advice="give its parameters, as in scipy.stats.norm(0, 1)"
+    )
+
+
+def _univariate(source: Any, label: str) -> Law:
+    parsed = source.dist._parse_args(*source.args, **source.kwds)
+    values = [*parsed[0], *parsed[1:]]
+    if any(np.ndim(value) and np.size(value) != 1 for value in values):
+        raise DomainError(
+            f"{source.dist.name} with arrays of parameters",
+            expected="one distribution",
+            advice="measure them one by one",
+        )
+    shapes = [float(np.asarray(value).ravel()[0]) for value in parsed[0]]
+    location = float(np.asarray(parsed[1]).ravel()[0])
+    scale = float(np.asarray(parsed[2]).ravel()[0]) if len(parsed) > 2 else 1.0
+    low, high = (float(end) for end in source.support())
+    if math.isnan(low) or math.isnan(high):
+        raise DomainError(f"{_describe(source, shapes, location, scale)}", expected="parameters inside their domain")
+    discrete = hasattr(source.dist, "_nonzero") or hasattr(source, "pmf")
+    family, shape, factor = "", {}, 1.0
+    if source.dist.name in _NAMES and type(source.dist).__module__.startswith("scipy.stats"):
+        family, named, factor = _NAMES[source.dist.name]
+        shape = named(*shapes)
+        if source.dist.name == "geom":
+            location += 1
+    if family == "von_mises":
+        # SciPy leaves the density periodic over the whole line; a law on the circle is one turn of it
+        low, high = -math.pi * scale, math.pi * scale
+    written = log_density(family, shape)
+    return Law(
+        label or _describe(source, shapes, location, scale),
+        "discrete" if discrete else "continuous",
+        _quiet(source.logpmf if discrete else source.logpdf)
+        if written is None
+        else inside(written, location, scale * factor, low, high),
+        family,
+        shape,
+        location,
+        scale * factor,
+        low,
+        high,
+        _quiet(source.ppf),
+        _quiet(source.cdf),
+        lambda generator, n: np.asarray(source.rvs(size=n, random_state=generator), dtype=np.float64),
+        written is None,
+    )
+
+
+def inside(
+    standard: Callable[[np.ndarray], np.ndarray], location: float, scale: float, low: float, high: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the log-density of `location + scale Z` from that of Z, minus infinity outside [low, high]."""
+
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        within = (x >= low) & (x <= high)
+        middle = location + scale / 2 if math.isinf(low) or math.isinf(high) else (low + high) / 2
+        safe = np.where(within, x, middle)
+        with np.errstate(all="ignore"):
+            values = standard((safe - location) / scale) - math.log(scale)
+        # the difference of two infinities is a log-density far below the range of doubles
+        return np.where(within & ~np.isnan(values), values, -np.inf)
+
+    return evaluate
+
+
+def _quiet(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(x), dtype=np.float64)
+
+    return evaluate
+
+
+def _describe(source: Any, shapes: list[float], location: float, scale: float) -> str:
+    names = [name.strip() for name in (source.dist.shapes or "").split(",") if name.strip()]
+    parts = [f"{name}={value:g}" for name, value in zip(names, shapes, strict=False)]
+    parts += [f"loc={location:g}"] if location else []
+    parts += [f"scale={scale:g}"] if scale != 1 else []
+    return f"{source.dist.name}({', '.join(parts)})"
+
+
+def _modern(source: Any, label: str) -> Law:
+    low, high = (float(np.asarray(end)) for end in source.support())
+    discrete = hasattr(source, "logpmf") and type(source).__mro__[1].__name__ == "DiscreteDistribution"
+    return Law(
+        label or str(source),
+        "discrete" if discrete else "continuous",
+        _quiet(source.logpmf if discrete else source.logpdf),
+        low=low,
+        high=high,
+        quantile=_quiet(source.icdf),
+        distribution=_quiet(source.cdf),
+        draw=lambda generator, n: np.asarray(source.sample(n, rng=generator), dtype=np.float64),
+        underflows=True,
+    )

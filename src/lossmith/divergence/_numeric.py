@@ -1,0 +1,260 @@
+"""Divergences between two laws without a closed form: quadrature, sums over the integers, draws."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossmith._errors import DomainError
+from lossmith.divergence import _terms
+from lossmith.divergence._law import Law
+from lossmith.divergence._pair import Pair
+from lossmith.divergence._quadrature import integrate
+from lossmith.divergence._terms import Terms
+
+__all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature"]
+
+_SHARES = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1 - 1e-6, 1 - 1e-12])
+_MOST_OUTCOMES = 2**23
+_MOST_TAIL = 2**20
+# a log-density that underflowed is at most this; what it truly is cannot be known
+_UNDERFLOW = -745.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A value with what is known about its error.
+
+    Attributes
+    ----------
+    value : float
+    error : float
+        Bound on the error (quadrature and sums) or standard error (draws); infinite if nothing can be said.
+    evaluations : int
+    note : str
+        What limits it, if anything does.
+    """
+
+    value: float
+    error: float
+    evaluations: int
+    note: str = ""
+
+
+class _Watch:
+    """What to do where a log-density is minus infinity inside its support, and how much mass of the other law lies there."""
+
+    def __init__(self, p: Law, q: Law, terms: Terms) -> None:
+        self.laws = (p, q)
+        self.lost = 0.0
+        # a density that is lost where the other has mass matters only if its absence costs infinity
+        with np.errstate(all="ignore"):
+            prices = terms(Pair(np, np.array([0.0, 1.0]), np.array([1.0, 0.0])))
+        self.matters = tuple(bool(np.isinf(price)) for price in prices)
+
+    def logs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return both log-densities at x; NaN where one is a true logarithm beyond the range of doubles."""
+        p, q = self.laws
+        log_p, log_q = _asked(p, x), _asked(q, x)
+        return (
+            self._repaired(p, x, log_p, log_q, self.matters[0]),
+            self._repaired(q, x, log_q, log_p, self.matters[1]),
+        )
+
+    def _repaired(self, law: Law, x: np.ndarray, logs: np.ndarray, other: np.ndarray, matters: bool) -> np.ndarray:
+        below = np.isneginf(logs) & (x > law.low) & (x < law.high) & ~np.isneginf(other)
+        if not below.any() or not matters:
+            return logs
+        if not law.underflows:
+            return np.where(below, np.nan, logs)
+        self.lost = max(self.lost, float(np.exp(np.max(other[below]))))
+        return np.where(below, np.minimum(_UNDERFLOW, other), logs)
+
+
+def _asked(law: Law, x: np.ndarray) -> np.ndarray:
+    logs = law.log_density(x)
+    wrong = np.isnan(logs)
+    if wrong.any():
+        raise DomainError(f"{law.label} with a density that is NaN at {x[wrong][0]:.6g}", expected="a density")
+    return logs
+
+
+def by_quadrature(p: Law, q: Law, terms: Terms) -> Outcome:
+    """Return the integral of the terms over the line, with a bound on its error."""
+    watch = _Watch(p, q, terms)
+
+    def pair_at(x: np.ndarray, log_slope: np.ndarray) -> Pair:
+        log_p, log_q = (logs + log_slope for logs in watch.logs(x))
+        return Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q)
+
+    def plain(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        pair = pair_at(x, log_slope)
+        outside = np.where(pair.p_positive & ~pair.q_positive, np.inf, 0.0)
+        values = np.where(pair.both, pair.p * pair.log_ratio, outside)
+        return _beyond_doubles(pair, values)
+
+    def generalised(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        pair = pair_at(x, log_slope)
+        return _beyond_doubles(pair, terms(pair))
+
+    low, high, points = min(p.low, q.low), max(p.high, q.high), _points(p, q)
+    found = integrate(generalised, low, high, points)
+    if terms is _terms.kl and not found.error <= 1e-12 * found.value:
+        # the plain form does not need the mass of q where p has none, the generalised one loses nothing near equality
+        other = integrate(plain, p.low, p.high, points)
+        found = other if other.error < found.error or math.isnan(found.value) else found
+    lacking = math.fsum(_lacking_mass(law) for law in (p, q)) if math.isfinite(found.value) else 0.0
+    if watch.lost > 1e-16:
+        return Outcome(found.value, math.inf, found.evaluations, "a density underflows inside its support")
+    return Outcome(found.value, found.error + lacking * (1 + abs(found.value)), found.evaluations)
+
+
+def _beyond_doubles(pair: Pair, values: np.ndarray) -> np.ndarray:
+    """Mark what is beyond the range of doubles: infinite where the side that is known has mass, otherwise NaN."""
+    unknown = np.isnan(pair.p + pair.q)
+    if not unknown.any():
+        return values
+    # at least 1e308 times the mass there
+    heavy = np.fmax(pair.p, pair.q) > 1e-290
+    return np.where(unknown, np.where(heavy, np.inf, np.nan), values)
+
+
+def _lacking_mass(law: Law) -> float:
+    """Return by how much a density that is not one of ours misses a mass of 1.
+
+    Raises
+    ------
+    DomainError
+        It is no density.
+    """
+    if law.family not in ("", "transformed") or law.dimension > 1:
+        return 0.0
+    found = integrate(lambda x, log_slope: np.exp(law.log_density(x) + log_slope), law.low, law.high, _points(law))
+    gap = abs(found.value - 1)
+    if not gap <= 1e-6 + found.error:
+        raise DomainError(
+            f"{law.label} with a mass of {found.value:.6g}",
+            expected="a density with a mass of 1",
+            advice="subtract the logarithm of the mass; name a point in its bulk with `places` if the mass was not found",
+        )
+    return gap if gap > 1e-14 else 0.0
+
+
+def distance_by_quadrature(p: Law, q: Law, *, squared: bool) -> Outcome:
+    """Return the integral of |F_p - F_q|, or of its square."""
+    first, second = p.distribution, q.distribution
+    if first is None or second is None:
+        return Outcome(math.nan, math.inf, 0, "no distribution function")
+
+    def gap(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        apart = np.abs(first(x) - second(x))
+        return (apart * apart if squared else apart) * np.exp(log_slope)
+
+    low, high = min(p.low, q.low), max(p.high, q.high)
+    # upper tails of a distribution function hold sixteen digits next to 1 and no more
+    found = integrate(_noise_free(gap), low, high, _points(p, q), tolerance=1e-11)
+    return Outcome(found.value, found.error + 1e-15 * found.value, found.evaluations)
+
+
+def _noise_free(function: Any) -> Any:
+    def evaluate(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        values = function(x, log_slope)
+        return np.where(values < 4e-16 * np.exp(log_slope), 0.0, values)
+
+    return evaluate
+
+
+def _points(*laws: Law) -> list[float]:
+    points: list[float] = []
+    for law in laws:
+        points += [law.low, law.high, *law.places]
+        if law.quantile is not None:
+            points += [float(x) for x in law.quantile(_SHARES)]
+    return [x for x in points if math.isfinite(x)]
+
+
+def by_sum(p: Law, q: Law, terms: Terms) -> Outcome:
+    """Return the sum of the terms over the integers, with a bound on what was left out."""
+    low, high = min(p.low, q.low), max(p.high, q.high)
+    if (p.location - q.location) % 1:
+        # lattices that never meet: every outcome is on one side only
+        return Outcome(float(terms(Pair(np, np.array([1.0, 0.0]), np.array([0.0, 1.0]))).sum()), 0.0, 2)
+    watch = _Watch(p, q, terms)
+
+    def block(first: float, size: int) -> float:
+        log_p, log_q = watch.logs(first + np.arange(size, dtype=np.float64))
+        with np.errstate(all="ignore"):
+            return float(np.sum(terms(Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q))))
+
+    if high - low < _MOST_OUTCOMES:
+        count = int(high - low) + 1
+        total = block(low, count)
+        # log-masses of the size of lgamma carry its rounding
+        error = 1e-14 * abs(total) * max(1.0, math.log(count)) if math.isfinite(total) else 0.0
+        return Outcome(total, error, count, _lost(watch))
+    least, most = _bulk(p, q)
+    centre = math.floor((least + most) / 2)
+    up = _one_way(block, centre, high, 1, most - centre)
+    down = _one_way(block, centre - 1, low, -1, centre - least)
+    total = up.value + down.value
+    error = up.error + down.error + 1e-14 * abs(total) if math.isfinite(total) else 0.0
+    return Outcome(total, error, up.evaluations + down.evaluations, _lost(watch))
+
+
+def _lost(watch: _Watch) -> str:
+    return "a mass underflows inside its support" if watch.lost > 1e-16 else ""
+
+
+def _bulk(p: Law, q: Law) -> tuple[float, float]:
+    """Return the outcomes between which nearly all the mass of both laws lies."""
+    ends = [float(x) for law in (p, q) if law.quantile is not None for x in law.quantile(np.array([1e-3, 0.999]))]
+    ends = [x for x in ends if math.isfinite(x)] or [0.0]
+    return min(ends), max(ends)
+
+
+def _one_way(block: Any, start: float, end: float, step: int, needed: float) -> Outcome:
+    """Sum outwards in blocks that double, past the bulk and until they decay; the rest is bounded by their decay."""
+    total, size, done = 0.0, 1024, 0
+    history: list[float] = []
+    while done < max(_MOST_TAIL, min(needed + 1024, _MOST_OUTCOMES)):
+        length = size if math.isinf(end) else int(min(size, abs(end - start) - done + 1))
+        if length <= 0 or (step < 0 and start < end):
+            return Outcome(total, 0.0, done)
+        first = start + done if step > 0 else start - done - length + 1
+        part = block(first, length)
+        history.append(part)
+        total += part
+        done += length
+        if not math.isfinite(total):
+            return Outcome(total, 0.0, done)
+        if done > needed and len(history) > 2 and part <= 1e-18 * total:
+            return Outcome(total, part, done)
+        size = min(2 * size, 2**20)
+    decay = history[-1] / history[-2] if history[-2] > 0 else 0.0
+    if decay > 0.99:
+        return Outcome(math.inf, 0.0, done)
+    left = history[-1] * decay / (1 - decay)
+    return Outcome(total + left, left, done)
+
+
+def by_draws(p: Law, q: Law, terms: Terms, *, seed: int, draws: int) -> Outcome:
+    """Return the mean of the terms over draws, half from each law, weighted by their mixture; the error is a standard error."""
+    if p.draw is None or q.draw is None:
+        return Outcome(math.nan, math.inf, 0, "no way to draw from it")
+    generator = np.random.default_rng(seed)
+    half = draws // 2
+    means, variance = 0.0, 0.0
+    for law in (p, q):
+        x = law.draw(generator, half)  # type: ignore[misc]
+        log_p, log_q = p.log_density(x), q.log_density(x)
+        log_m = np.logaddexp(log_p, log_q) - math.log(2)
+        # both divided by the mixture: at most 2, whatever the laws
+        log_p, log_q = log_p - log_m, log_q - log_m
+        with np.errstate(all="ignore"):
+            values = terms(Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q))
+        means += float(np.mean(values)) / 2
+        variance += float(np.var(values, ddof=1)) / half / 4 if np.isfinite(values).all() else 0.0
+    return Outcome(means, math.sqrt(variance), 2 * half)

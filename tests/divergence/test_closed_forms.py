@@ -1,0 +1,303 @@
+"""Closed forms against integrals, 60-digit formulas and PyTorch's own registry."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+from scipy import stats
+
+from lossmith import divergence as dv
+from lossmith._errors import InvalidInputError
+from lossmith.divergence._closed import closed_kl
+from lossmith.divergence._laws_scipy import scipy_law
+from lossmith.divergence._special import gap_lgamma, gap_lgamma_parts
+
+RNG = np.random.default_rng(20)
+
+
+def u(low: float, high: float) -> float:
+    return float(RNG.uniform(low, high))
+
+
+REAL = {
+    "norm": lambda: stats.norm(u(-2, 2), u(0.3, 2)),
+    "laplace": lambda: stats.laplace(u(-2, 2), u(0.3, 2)),
+    "gumbel_r": lambda: stats.gumbel_r(u(-2, 2), u(0.9, 1.5)),
+    "gumbel_l": lambda: stats.gumbel_l(u(-2, 2), u(0.9, 1.5)),
+    "loggamma": lambda: stats.loggamma(u(0.8, 4), u(-1, 1), u(0.5, 1.5)),
+    "moyal": lambda: stats.moyal(u(-1, 1), u(0.4, 0.6)),
+    "cauchy": lambda: stats.cauchy(u(-2, 2), u(0.3, 2)),
+}
+POSITIVE = {
+    "expon": lambda: stats.expon(scale=u(0.3, 3)),
+    "gamma": lambda: stats.gamma(u(1.5, 6), scale=u(0.3, 3)),
+    "chi2": lambda: stats.chi2(u(3, 9)),
+    "invgamma": lambda: stats.invgamma(u(3, 6), scale=u(0.5, 3)),
+    "weibull_min": lambda: stats.weibull_min(u(1.2, 3), scale=u(0.5, 2)),
+    "invweibull": lambda: stats.invweibull(u(3, 6), scale=u(0.5, 2)),
+    "lognorm": lambda: stats.lognorm(u(0.2, 0.6), scale=u(0.5, 2)),
+    "halfnorm": lambda: stats.halfnorm(scale=u(0.5, 2)),
+    "rayleigh": lambda: stats.rayleigh(scale=u(0.5, 2)),
+    "maxwell": lambda: stats.maxwell(scale=u(0.5, 2)),
+    "chi": lambda: stats.chi(u(2, 5), scale=u(0.5, 2)),
+    "pareto": lambda: stats.pareto(u(4, 8), scale=u(0.5, 2)),
+    "halfcauchy": lambda: stats.halfcauchy(scale=u(0.5, 2)),
+}
+UNIT = {
+    "beta": lambda: stats.beta(u(1.5, 5), u(1.5, 5)),
+    "powerlaw": lambda: stats.powerlaw(u(1.2, 4)),
+    "uniform": lambda: stats.uniform(0.1, u(0.3, 0.8)),
+}
+
+
+def log_density(law):
+    """Return SciPy's log-density, written out where SciPy's is the logarithm of something that underflows."""
+    name, (shapes, location, scale) = law.dist.name, law.dist._parse_args(*law.args, **law.kwds)
+
+    def written(x: float) -> float:
+        z = (x - location) / scale
+        if name == "moyal":
+            return -0.5 * (z + math.exp(min(-z, 700))) - 0.5 * math.log(2 * math.pi) - math.log(scale)
+        if name == "laplace":
+            return -abs(z) - math.log(2 * scale)
+        if name == "chi2":
+            return (shapes[0] / 2 - 1) * math.log(z) - z / 2 - shapes[0] / 2 * math.log(2) - math.lgamma(shapes[0] / 2)
+        if name == "invweibull":
+            power = -shapes[0] * math.log(z)
+            return math.log(shapes[0] / scale) - (shapes[0] + 1) * math.log(z) - math.exp(min(power, 700))
+        return float(law.logpdf(x))
+
+    return written
+
+
+def integral(p, q) -> float:
+    """Return the divergence by SciPy's quadrature, in pieces between quantiles."""
+    shares = [1e-14, 1e-8, 1e-4, 0.02, 0.2, 0.5, 0.8, 0.98, 1 - 1e-4, 1 - 1e-8, 1 - 1e-14]
+    low, high = p.support()
+    edges = sorted({max(low, min(high, float(x))) for x in [low, *p.ppf(shares), high]})
+    log_p, log_q = log_density(p), log_density(q)
+
+    def part(x: float) -> float:
+        density = log_p(x)
+        return math.exp(density) * (density - log_q(x)) if density > -700 else 0.0
+
+    with np.errstate(all="ignore"):
+        return math.fsum(
+            scipy.integrate.quad(part, a, b, limit=200, epsabs=1e-12, epsrel=1e-11)[0]
+            for a, b in itertools.pairwise(edges)
+        )
+
+
+def diverges(p, q) -> bool:
+    """Return whether |x| p log(p / q) stops falling on the way to an end of the support, as far as doubles reach."""
+    log_p, log_q, (low, high) = log_density(p), log_density(q), p.support()
+    outwards = 1.5 ** np.arange(0.0, 750.0)
+    ends = [1 / outwards] if low == 0 else []
+    ends += [outwards] if math.isinf(high) else []
+    ends += [-outwards] if math.isinf(low) else []
+    for places in ends:
+        sizes = []
+        with np.errstate(all="ignore"):
+            for x in places:
+                one, two = log_p(float(x)), log_q(float(x))
+                if not (math.isfinite(one) and math.isfinite(two)) or min(one, two) < -1e290 or two <= -math.exp(699):
+                    break
+                sizes.append(one + math.log(max(abs(one - two), 1e-300)) + math.log(abs(x)))
+        if len(sizes) > 9 and sizes[-1] > -60 and sizes[-1] >= sizes[-4] - 1e-3:
+            return True
+    return False
+
+
+def within(names_p, names_q) -> list[tuple[str, str]]:
+    return [(one, two) for one in names_p for two in names_q]
+
+
+CASES = within(REAL, REAL) + within(POSITIVE, POSITIVE) + within(UNIT, UNIT)
+CASES += within(UNIT, ["norm", "laplace", "gumbel_r", "expon", "gamma", "weibull_min", "lognorm"])
+CASES += within(POSITIVE, ["norm", "gumbel_r"])
+ALL = REAL | POSITIVE | UNIT
+
+
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
+@pytest.mark.parametrize(
+    ("one", "two"), [pytest.param(*case, marks=() if k % 4 == 0 else pytest.mark.slow) for k, case in enumerate(CASES)]
+)
+def test_every_composed_pair_is_its_integral(one: str, two: str) -> None:
+    p, q = ALL[one](), ALL[two]()
+    law_p, law_q = scipy_law(p), scipy_law(q)
+    if law_p.low < law_q.low or law_p.high > law_q.high:
+        assert float(dv.measure(p, q)) == math.inf
+        return
+    found = dv.measure(p, q)
+    assert math.isinf(found.value) == diverges(p, q)
+    if math.isinf(found.value):
+        return
+    assert found.error <= 1e-9 * found.value + 1e-12
+    assert found.value == pytest.approx(integral(p, q), rel=2e-7, abs=1e-9)
+    # the closed form and the quadrature of this package, as two ways to one number
+    closed = closed_kl(law_p, law_q)
+    if closed is not None and math.isfinite(closed[0]):
+        from lossmith.divergence._numeric import by_quadrature
+        from lossmith.divergence._terms import kl
+
+        other = by_quadrature(law_p, law_q, kl)
+        assert closed[0] == pytest.approx(other.value, rel=1e-10, abs=2 * (closed[1] + other.error))
+
+
+def reference_gamma(a, scale_p, b, scale_q) -> mp.mpf:
+    a, b, r = mp.mpf(a), mp.mpf(b), mp.mpf(scale_p) / mp.mpf(scale_q)
+    return mp.loggamma(b) - mp.loggamma(a) - mp.digamma(a) * (b - a) + a * (r - 1) - b * mp.log(r)
+
+
+def reference_dirichlet(a, b) -> mp.mpf:
+    a, b = [mp.mpf(x) for x in a], [mp.mpf(x) for x in b]
+    start = mp.loggamma(mp.fsum(a)) - mp.loggamma(mp.fsum(b))
+    return start + mp.fsum(
+        mp.loggamma(y) - mp.loggamma(x) + (x - y) * (mp.digamma(x) - mp.digamma(mp.fsum(a)))
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.5, 3.0, 1e2, 1e4, 1e6, 1e8])
+@pytest.mark.parametrize("factor", [1 + 1e-6, 1.01, 1.5, 40.0])
+def test_large_shapes_do_not_cancel(size: float, factor: float) -> None:
+    with mp.workdps(60):
+        for other_scale in (1.0, 1 / factor, 2.5):
+            expected = reference_gamma(size, 1.0, size * factor, other_scale)
+            found = dv.measure(stats.gamma(size), stats.gamma(size * factor, scale=other_scale))
+            assert found.value == pytest.approx(float(expected), rel=1e-10), other_scale
+            inverse = dv.measure(stats.invgamma(size), stats.invgamma(size * factor, scale=1 / other_scale))
+            assert inverse.value == pytest.approx(float(expected), rel=1e-10)
+        for a, b in (((size, size), (size * factor, size)), ((size, 2 * size), (size * factor, 2 * size * factor))):
+            found = dv.measure(stats.beta(*a), stats.beta(*b))
+            assert found.value == pytest.approx(float(reference_dirichlet(a, b)), rel=1e-10)
+        a, b = (size, 3 * size, 0.5 * size), (size * factor, 3.1 * size, 0.5 * size)
+        found = dv.measure(stats.dirichlet(a), stats.dirichlet(b))
+        assert found.value == pytest.approx(float(reference_dirichlet(a, b)), rel=1e-10)
+
+
+def test_gaps_of_lgamma() -> None:
+    rng = np.random.default_rng(1)
+    with mp.workdps(60):
+        for _ in range(300):
+            a = 10 ** rng.uniform(-3, 9)
+            b = (
+                a * (1 + 10 ** rng.uniform(-9, -0.01) * rng.choice([-1, 1]))
+                if rng.random() < 0.5
+                else 10 ** rng.uniform(-3, 9)
+            )
+            x, y = mp.mpf(float(a)), mp.mpf(float(b))
+            expected = mp.loggamma(y) - mp.loggamma(x) - mp.digamma(x) * (y - x)
+            assert gap_lgamma(a, b) == pytest.approx(float(expected), rel=1e-12)
+            assert min(gap_lgamma_parts(a, b)) >= 0
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "expected"),
+    [
+        (stats.poisson(3), stats.poisson(4), 3 * math.log(3 / 4) + 1),
+        (stats.binom(10, 0.3), stats.binom(10, 0.4), 10 * (0.3 * math.log(3 / 4) + 0.7 * math.log(7 / 6))),
+        (stats.bernoulli(0.0), stats.bernoulli(0.5), math.log(2)),
+        (stats.geom(0.5), stats.geom(0.25), 2 * (0.5 * math.log(2) + 0.5 * math.log(2 / 3))),
+        (stats.nbinom(3, 0.5), stats.nbinom(3, 0.25), 6 * (0.5 * math.log(2) + 0.5 * math.log(2 / 3))),
+        (stats.uniform(0, 1), stats.beta(1, 1), 0.0),
+        (stats.cauchy(0, 1), stats.cauchy(1, 2), math.log(10 / 8)),
+        (stats.halfcauchy(0, 1), stats.halfcauchy(0, 2), math.log(9 / 8)),
+        (stats.uniform(0, 1), stats.uniform(-1, 4), math.log(4)),
+        (stats.expon(), stats.expon(scale=2), math.log(2) - 0.5),
+        (stats.pareto(2), stats.pareto(3), math.log(2 / 3) + 0.5),
+        (stats.norm(0, 1), stats.norm(1, 2), math.log(2) + 2 / 8 - 0.5),
+        (stats.lognorm(1, scale=1), stats.lognorm(2, scale=math.e), math.log(2) + 2 / 8 - 0.5),
+        (stats.poisson(1e-300), stats.poisson(1), 1.0),
+    ],
+)
+def test_by_hand(p, q, expected: float) -> None:
+    found = dv.measure(p, q)
+    assert found.value == pytest.approx(expected, rel=1e-13, abs=1e-15)
+    assert found.exactness == "exact" and found.method == "closed form"
+
+
+def test_von_mises_by_series() -> None:
+    for kappa, other, turn in ((2.0, 3.0, 0.5), (0.5, 40.0, 3.0), (300.0, 310.0, -0.1)):
+        found = dv.measure(stats.vonmises(kappa), stats.vonmises(other, turn))
+        with mp.workdps(40):
+            pull = mp.besseli(1, kappa) / mp.besseli(0, kappa)
+            expected = (
+                pull * (kappa - other * mp.cos(turn)) + mp.log(mp.besseli(0, other)) - mp.log(mp.besseli(0, kappa))
+            )
+        assert found.value == pytest.approx(float(expected), rel=1e-10)
+
+
+def test_several_dimensions() -> None:
+    rng = np.random.default_rng(2)
+    for size in (1, 2, 5):
+        mats = [
+            np.cov(rng.standard_normal((size, 3 * size + 2))).reshape(size, size) + 0.1 * np.eye(size) for _ in range(2)
+        ]
+        means = rng.standard_normal((2, size))
+        found = dv.measure(stats.multivariate_normal(means[0], mats[0]), stats.multivariate_normal(means[1], mats[1]))
+        inverse, apart = np.linalg.inv(mats[1]), means[1] - means[0]
+        expected = 0.5 * (
+            np.trace(inverse @ mats[0])
+            - size
+            + apart @ inverse @ apart
+            + np.log(np.linalg.det(mats[1]) / np.linalg.det(mats[0]))
+        )
+        assert found.value == pytest.approx(expected, rel=1e-10)
+        for df_p, df_q in ((size + 2.5, size + 4.0), (1e6, 1.01e6)):
+            log_gamma = [scipy.special.multigammaln(df / 2, size) for df in (df_p, df_q)]
+            slope = sum(scipy.special.digamma((df_p - k) / 2) for k in range(size))
+            product = inverse @ mats[0]
+            wishart = (
+                log_gamma[1] - log_gamma[0] + (df_p - df_q) / 2 * slope
+                + df_p / 2 * (np.trace(product) - size) - df_q / 2 * np.log(np.linalg.det(product))
+            )  # fmt: skip
+            # df V^-1 is the mean, so that scales stand in for covariances
+            found = dv.measure(stats.wishart(df_p, mats[0]), stats.wishart(df_q, mats[1]))
+            assert found.value == pytest.approx(wishart, rel=1e-8 if df_p < 100 else 1e-6)
+            flipped = dv.measure(
+                stats.invwishart(df_p, np.linalg.inv(mats[0])), stats.invwishart(df_q, np.linalg.inv(mats[1]))
+            )
+            assert flipped.value == pytest.approx(found.value, rel=1e-8)
+    flat = (
+        stats.matrix_normal(np.zeros((2, 2)), np.eye(2), 2 * np.eye(2)),
+        stats.matrix_normal(np.ones((2, 2)), np.eye(2), 2 * np.eye(2)),
+    )
+    assert float(dv.measure(*flat)) == pytest.approx(4 / 4, rel=1e-12)
+    counts = stats.multinomial(5, [0.2, 0.8]), stats.multinomial(5, [0.5, 0.5])
+    assert float(dv.measure(*counts)) == pytest.approx(5 * (0.2 * math.log(0.4) + 0.8 * math.log(1.6)), rel=1e-12)
+
+
+def test_laws_on_the_sphere() -> None:
+    for dimension, kappa in ((3, 2.0), (3, 80.0), (5, 1.5)):
+        mu = np.eye(dimension)[0]
+        p, q = stats.vonmises_fisher(mu, kappa), stats.uniform_direction(dimension)
+        with mp.workdps(40):
+            order = mp.mpf(dimension) / 2 - 1
+            pull = mp.besseli(order + 1, kappa) / mp.besseli(order, kappa)
+            log_c = order * mp.log(kappa) - mp.mpf(dimension) / 2 * mp.log(2 * mp.pi) - mp.log(mp.besseli(order, kappa))
+            area = mp.log(2 * mp.pi ** (mp.mpf(dimension) / 2) / mp.gamma(mp.mpf(dimension) / 2))
+            expected = float(kappa * pull + log_c + area)
+        assert float(dv.measure(p, q)) == pytest.approx(expected, rel=1e-11)
+        other = stats.vonmises_fisher(np.eye(dimension)[1], kappa)
+        assert float(dv.measure(p, other)) == pytest.approx(float(kappa * pull), rel=1e-11)
+
+
+def test_mixed_dimensions_are_refused() -> None:
+    normal = stats.multivariate_normal([0, 0], np.eye(2))
+    with pytest.raises(InvalidInputError, match="one space"):
+        dv.measure(normal, stats.norm())
+    with pytest.raises(InvalidInputError, match="one space"):
+        dv.measure(stats.poisson(2), stats.norm())
+    with pytest.raises(InvalidInputError, match="frozen"):
+        dv.measure(stats.norm, stats.norm(0, 1))
+    with pytest.raises(InvalidInputError, match="inside their domain"):
+        dv.measure(stats.norm(0, -1), stats.norm(0, 1))
+    with pytest.raises(InvalidInputError, match="one by one"):
+        dv.measure(stats.norm([0, 1], 1), stats.norm(0, 1))
