@@ -67,7 +67,7 @@ def photographed(page: Path, *, dark: bool, profile: Path) -> bytes:
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         browser.get(page.as_uri())
         end = "document.querySelector('#differences figure') || document.querySelector('#leaderboard')"
-        height = browser.execute_script(f"return Math.ceil(({end}).getBoundingClientRect().bottom) + 24")
+        height = browser.execute_script(f"return Math.ceil(({end}).getBoundingClientRect().bottom) + 10")
         clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
         shot = browser.execute_cdp_cmd(
             "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}

@@ -21,7 +21,6 @@ from lossmith import _views
 from lossmith._errors import InvalidInputError
 from lossmith.compare._spec import Curve
 from lossmith.report import _palette, write_report
-from lossmith.report._math import linear, mathml
 from lossmith.report.html import embedded, html
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -394,23 +393,3 @@ def test_views_of_a_result(make_comparison, tmp_path):
 def test_a_report_that_cannot_be_written(small, tmp_path):
     with pytest.raises(InvalidInputError, match="is a folder"):
         write_report(small, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "latex, text",
-    [
-        (r"\frac{1}{2} (z - y)^2", "1/2 (z − y)^2"),
-        (r"\max(1 - y z, 0)", "max(1 − y z, 0)"),
-        (r"\begin{cases} a & |z| \le \delta \\ -b & \text{otherwise} \end{cases}", "{ a if |z| ≤ δ; −b otherwise }"),
-        (r"-\sum_k y_k \log \frac{y_k}{p_k}", "−∑_k y_k log(y_k / p_k)"),
-        (r"\hat{y}^{-z}", "ŷ^(−z)"),
-        (r"\sqrt{x + 1}", "√(x + 1)"),
-        (r"\frac{", r"\frac{"),
-    ],
-)
-def test_formulas_as_text(latex, text):
-    assert linear(latex) == text.replace("ŷ", "y\u0302")
-
-
-def test_formulas_are_escaped():
-    assert "<script" not in mathml(r"\text{<script>} < 1") and "<b>" not in mathml(r"\frac{<b>")

@@ -153,6 +153,8 @@ def test_no_row_is_wider_than_the_terminal(circles, hostile, make_comparison, wi
 
 
 def test_columns_go_in_the_written_order(circles):
+    first = ("configured", "ece", "rate", "accuracy", "seeds", "price", "long names")
+    assert (*first, "metric interval", "difference interval", "difference", "bracket", "unit") == GIVEN_UP
     before: frozenset[str] = frozenset()
     for width in range(160, 30, -1):
         dropped = leaderboard(circles, width)[1]
