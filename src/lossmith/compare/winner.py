@@ -27,7 +27,7 @@ def winner(plan: Plan, evidence: Evidence, seats: Seats, comparison: Comparison)
     metric on validation rows alone, so that the test metrics of the chosen run, which come with it, saw no choice: they
     are an honest estimate for this very model, where those of the run that tests best would flatter it. Where every seed
     draws its own split, validation rows differ between seeds, and part of what is chosen is easy rows: the choice keeps
-    out bad runs more than it finds the best one. Runs that diverged or collapsed are never chosen.
+    out bad runs more than it finds the best one. Runs that diverged are never chosen, and a run that collapsed to one constant only if all did.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def winner(plan: Plan, evidence: Evidence, seats: Seats, comparison: Comparison)
     Raises
     ------
     InvalidInputError
-        Every run of the best loss diverged or collapsed.
+        Every run of the best loss diverged.
 
     Examples
     --------
@@ -106,12 +106,14 @@ def trained_model(plan: Plan, runs: Runs, seats: Seats, *, trial: int, versions:
 
 def _chosen_trial(plan: Plan, runs: Runs) -> int:
     validation = plan.metric.oriented(runs.at_chosen("validation"))
-    sound = np.isfinite(validation) & (runs.at_chosen("diverged") == 0) & ~runs.at_chosen("collapsed")
+    sound = np.isfinite(validation) & (runs.at_chosen("diverged") == 0)
     if runs.loss.head.gives == "score":
         sound &= np.isfinite(runs.of_chosen("platt")).all(axis=-1)
+    # where the features say nothing, a constant is the right answer
+    sound = sound & ~runs.at_chosen("collapsed") if (sound & ~runs.at_chosen("collapsed")).any() else sound
     if not sound.any():
         raise InvalidInputError(
-            f"every run of {runs.loss} diverged or collapsed",
+            f"every run of {runs.loss} diverged",
             expected="one sound run",
             advice="compare again with a smaller learning rate",
         )
