@@ -226,7 +226,7 @@ HOSTILE = {
     "a loss for another task": (put("loss.name", "mse"), "not for binary"),
     "an unknown family": (put("model.name", "os.system"), "'os.system', which this version does not have"),
     "an unknown field": (put("model.values", {"lambda": "x"}), "no 'lambda'"),
-    "an activation that is none": (put("model.values.activation", "__class__"), "makes no network"),
+    "an activation that is none": (put("model.values.activation", "__class__"), "activation=__class__"),
     "an activation elsewhere": (put("model.values.activation", "os.system"), "activation"),
     "code in a field": (put("model.values.initializer", "__import__('os')"), "not a plain word"),
     "a width too large": (put("model.values.hidden", f"{WIDE}x{WIDE}"), "holds 4 weights"),
