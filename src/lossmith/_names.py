@@ -29,7 +29,7 @@ def parse_name(text: str) -> tuple[str, dict[str, Value]]:
     Raises
     ------
     InvalidInputError
-        An assignment without `=`, or an empty name.
+        An assignment without key or value, a key given twice, or an empty name.
 
     Examples
     --------
@@ -39,36 +39,51 @@ def parse_name(text: str) -> tuple[str, dict[str, Value]]:
     ('mlp', {'hidden': '64x64'})
     """
     name, _, assignments = text.strip().partition(":")
-    if not name:
+    if not name.strip():
         raise InvalidInputError(f"an empty name in {text!r}", expected="name or name:key=value,...")
     values: dict[str, Value] = {}
     for assignment in filter(None, (part.strip() for part in assignments.split(","))):
-        key, equals, value = assignment.partition("=")
-        if not equals or not value:
+        key, _, value = (part.strip() for part in assignment.partition("="))
+        if not key or not value:
             raise InvalidInputError(
                 f"{assignment!r} in {text!r}", expected="key=value", advice="for example sgd:momentum=0.9,nesterov=true"
             )
-        values[key.strip()] = _value(value)
+        if key in values:
+            raise InvalidInputError(f"{key} given twice in {text!r}", expected="each key once")
+        values[key] = _value(value)
     return name.strip(), values
 
 
 def format_name(name: str, values: dict[str, Value]) -> str:
-    """Return the text that `parse_name` reads back.
+    """Return the text that `parse_name` reads back: numbers keep every digit, text that looks like a number becomes one.
+
+    Raises
+    ------
+    InvalidInputError
+        A name, key or text with `,`, `:` or (left of the value) `=` in it, or with nothing in it.
 
     Examples
     --------
     >>> format_name("sgd", {"momentum": 0.9, "nesterov": True})
     'sgd:momentum=0.9,nesterov=true'
     """
-    if not values:
-        return name
 
     def shown(value: Value) -> str:
         if isinstance(value, bool):
             return str(value).lower()
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return repr(float(value)) if isinstance(value, float) else str(value)
 
-    return name + ":" + ",".join(f"{key}={shown(value)}" for key, value in values.items())
+    texts = {key: shown(value) for key, value in values.items()}
+    for piece, separators in (
+        (name, ",:="),
+        *((key, ",:=") for key in texts),
+        *((text, ",:") for text in texts.values()),
+    ):
+        if not piece.strip() or any(separator in piece for separator in separators):
+            raise InvalidInputError(
+                f"{piece!r} in the name {name!r}", expected=f"text without {' '.join(separators)} that is not empty"
+            )
+    return name if not texts else name + ":" + ",".join(f"{key}={text}" for key, text in texts.items())
 
 
 def split_names(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from fit_reference import TOLERANCE, L, Work, circles, engine, fit, keras, mlp
 
 from lossmith.training import Schedule
-from lossmith.training.optimizers import make_optimizer
+from lossmith.training.optimizers import make_optimizer, optimizer_names
 
 BCE = ("binary_crossentropy", lambda: keras.losses.BinaryCrossentropy(from_logits=True))
 
@@ -80,6 +80,19 @@ WORKS = {
     "full-batches": Work(mlp(), "sgd:momentum=0.9", *BCE, n_train=96, epochs=20),
     "one-batch": Work(mlp(), "sgd:momentum=0.9", *BCE, n_train=40, epochs=60, batch_size=64),
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", optimizer_names())
+def test_every_optimizer_of_keras_equals_fit(name):
+    work = Work(mlp(), name, *BCE)
+    train, test = circles(work.n_train, 1), circles(work.n_test, 2)
+    result = engine(work, train, test, seeds=(3,), rates=(0.01,))
+    model = work.network()
+    optimizer = make_optimizer(name, learning_rate=0.01)
+    history = fit(model, optimizer, work.keras_loss(), train, seed=3, epochs=work.epochs, batch_size=work.batch_size)
+    np.testing.assert_allclose(result.curves["loss"][0, 0], history["loss"], **TOLERANCE)
+    np.testing.assert_allclose(result.raw["test"][0, 0], model.predict(test[0], verbose=0), **TOLERANCE)
 
 
 @pytest.mark.parametrize("name", WORKS)

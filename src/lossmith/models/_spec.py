@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
+from lossmith._errors import InvalidInputError, ShapeError, UnknownNameError, did_you_mean
 from lossmith._names import Value, format_name
 from lossmith.training._backend import undisturbed_random
 
@@ -15,9 +15,17 @@ __all__ = ["Field", "Model"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One entry of a model's configuration: its default and how a typed value is read.
+    """One entry of a model's configuration.
 
-    `read` raises ValueError with what it expected.
+    Attributes
+    ----------
+    name : str
+    default : object
+        As `build` takes it.
+    read : callable
+        `read(value)` turns a typed value into what `build` takes, or raises ValueError with what it expected.
+    meaning : str
+        What it is and how to write it, in one line.
     """
 
     name: str
@@ -37,12 +45,16 @@ class Model:
     build : callable
         `build(input_shape, units, **configuration) -> keras.Model`: built, ending in raw scores of width `units`.
     fields : tuple of Field
+    reference : str
+        Author, title, year; empty for a user's function.
     procedure : {"gradient"}
         How it is trained.
     execution : {"stacked", "sequential"}
-        Which is faster on a CPU.
+        Which is usually faster on a CPU; the trainer looks at the network itself (`training.choose_execution`).
     inputs : {"vector", "any"}
-        What shape of sample it takes.
+        What shape of sample it takes: "vector" flattens whatever comes.
+    aliases : tuple of str
+        Other names in the catalogue.
     values : mapping
         Values that differ from the defaults.
 
@@ -95,7 +107,26 @@ class Model:
         return replace(self, values={**self.values, **values})
 
     def network(self, input_shape: tuple[int, ...], units: int) -> Any:
-        """Return a built `keras.Model` that ends in `units` raw scores."""
+        """Return a built `keras.Model` that ends in raw scores; global random states are left as they were.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one sample, without the batch axis.
+        units : int
+            Width of the raw output.
+
+        Raises
+        ------
+        ShapeError
+            A shape without entries, or a size below 1.
+        """
+        if not input_shape or min(input_shape) < 1 or units < 1:
+            raise ShapeError(
+                f"a network for samples of shape {input_shape} with {units} outputs",
+                expected="at least one axis, sizes of at least 1",
+                advice="give the shape of one sample, such as (n_features,)",
+            )
         with undisturbed_random():
             return self.build(input_shape, units, **self.configuration)
 

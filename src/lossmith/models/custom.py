@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lossmith._errors import InvalidInputError
+from lossmith._names import format_name
 from lossmith.models._spec import Model
 from lossmith.training import load_keras
 
@@ -39,7 +40,7 @@ def from_function(function: Callable[[tuple[int, ...]], Any], *, name: str | Non
     >>> from_function(narrow).network((2,), 3).output_shape
     (None, 3)
     """
-    label = name or str(getattr(function, "__name__", "custom"))
+    label = format_name(name or str(getattr(function, "__name__", "custom")), {})
 
     def build(input_shape: tuple[int, ...], units: int) -> Any:
         keras = load_keras()

@@ -44,9 +44,11 @@ def _read_flag(value: Value) -> bool:
 
 def _read_activation(value: Value) -> str:
     keras = load_keras()
-    if not isinstance(value, str) or not hasattr(keras.activations, value):
-        raise ValueError("the name of a Keras activation, such as relu, tanh, gelu or sigmoid")
-    return value
+    try:
+        keras.activations.get(str(value))
+    except ValueError:
+        raise ValueError("the name of a Keras activation, such as relu, tanh, gelu or sigmoid") from None
+    return str(value)
 
 
 def _read_initializer(value: Value) -> str:

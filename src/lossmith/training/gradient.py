@@ -77,6 +77,7 @@ class GradientProcedure:
             )
         self._rate = rates[0]
         self._slots = [np.asarray(variable.value) for variable in optimizer.variables]
+        self._copies = _copies(self._slots, [np.asarray(variable.value) for variable in model.trainable_variables])
         self._branches = [self._branch(loss, place, jnp) for loss, place in zip(losses, encodings, strict=True)]
 
     def _branch(self, loss: Loss, place: int, xp: Any) -> Callable[[Any, tuple[Any, ...]], Any]:
@@ -103,15 +104,11 @@ class GradientProcedure:
         by_id = {id(variable): value for variable, value in zip(self.model.variables, values, strict=True)}
         trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
         other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
-        return GradientState(trainable, other, [self._start(place, trainable) for place in range(len(self._slots))])
-
-    def _start(self, place: int, trainable: list[Any]) -> Any:
-        """Return the start value of an optimiser variable: averages start at the weights, all else as built."""
-        variable = self.optimizer.variables[place]
-        if getattr(self.optimizer, "use_ema", False) and variable.path.endswith("_average"):
-            averages = [v for v in self.optimizer.variables if v.path.endswith("_average")]
-            return trainable[[id(v) for v in averages].index(id(variable))]
-        return self._slots[place]
+        slots = [
+            slot if source is None else trainable[source]
+            for slot, source in zip(self._slots, self._copies, strict=True)
+        ]
+        return GradientState(trainable, other, slots)
 
     def step(self, state: GradientState, batch: Batch, hyper: Hyper) -> tuple[GradientState, Any]:
         """Return the state after one batch, and the means of loss and monitored quantities before it."""
@@ -179,3 +176,15 @@ class GradientProcedure:
         trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
         other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
         return GradientState(trainable, other, list(self._slots))
+
+
+def _copies(slots: list[np.ndarray], weights: list[np.ndarray]) -> list[int | None]:
+    """Return, for each optimiser variable, which weight it starts as a copy of (averaged weights, for one)."""
+
+    def source(slot: np.ndarray) -> int | None:
+        if slot.size < 2 or np.all(slot == slot.flat[0]):
+            return None  # a constant start is the same for every seed
+        equal = (place for place, weight in enumerate(weights) if np.array_equal(slot, weight))
+        return next(equal, None)
+
+    return [source(slot) for slot in slots]

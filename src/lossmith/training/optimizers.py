@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
@@ -12,23 +13,28 @@ __all__ = ["make_optimizer", "optimizer_names"]
 
 
 def optimizer_names() -> tuple[str, ...]:
-    """Return the names of Keras's optimisers, in lower case."""
-    keras = load_keras()
-    found = []
-    for name in dir(keras.optimizers):
-        kind = getattr(keras.optimizers, name)
-        # wrappers around another optimiser cannot be made from a name alone
-        if (
-            isinstance(kind, type)
-            and issubclass(kind, keras.optimizers.Optimizer)
-            and name
-            not in {
-                "Optimizer",
-                "LossScaleOptimizer",
-            }
-        ):
-            found.append(name.lower())
-    return tuple(sorted(found))
+    """Return the names of Keras's optimisers that a name alone can make, in lower case.
+
+    Examples
+    --------
+    >>> "adam" in optimizer_names()
+    True
+    """
+    return tuple(sorted(_kinds()))
+
+
+def _kinds() -> dict[str, type]:
+    kinds = [getattr(keras.optimizers, name) for name in dir(keras.optimizers)]
+    return {kind.__name__.lower(): kind for kind in kinds if isinstance(kind, type) and _stands_alone(kind, keras)}
+
+
+def _stands_alone(kind: type, keras: Any) -> bool:
+    base = keras.optimizers.Optimizer
+    if not issubclass(kind, base) or kind is base:
+        return False
+    # wrappers need another optimiser to wrap
+    parameters = inspect.signature(kind).parameters.values()
+    return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def make_optimizer(text: str, *, learning_rate: float | None = None) -> Any:
@@ -46,16 +52,14 @@ def make_optimizer(text: str, *, learning_rate: float | None = None) -> Any:
     >>> make_optimizer("sgd:momentum=0.9").momentum
     0.9
     """
-    keras = load_keras()
     name, values = parse_name(text)
-    if name.lower() not in optimizer_names():
-        raise UnknownNameError(f"unknown optimizer {name!r}", advice=did_you_mean(name, optimizer_names()))
+    kinds = _kinds()
+    if name.lower() not in kinds:
+        raise UnknownNameError(f"unknown optimizer {name!r}", advice=did_you_mean(name, sorted(kinds)))
+    kind = kinds[name.lower()]
     config: dict[str, Value] = {**values}
     if learning_rate is not None:
         config["learning_rate"] = learning_rate
-    kind = next(
-        getattr(keras.optimizers, candidate) for candidate in dir(keras.optimizers) if candidate.lower() == name.lower()
-    )
     try:
         return kind(**config)
     except (TypeError, ValueError) as error:
