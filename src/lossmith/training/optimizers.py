@@ -24,6 +24,7 @@ def optimizer_names() -> tuple[str, ...]:
 
 
 def _kinds() -> dict[str, type]:
+    keras = load_keras()
     kinds = [getattr(keras.optimizers, name) for name in dir(keras.optimizers)]
     return {kind.__name__.lower(): kind for kind in kinds if isinstance(kind, type) and _stands_alone(kind, keras)}
 
