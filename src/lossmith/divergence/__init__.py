@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from lossmith.divergence._given import Density, Pmf, Samples
     from lossmith.divergence._measure import measure
     from lossmith.divergence._measurement import Measurement
+    from lossmith.divergence._mixture_methods import MIXTURE_METHODS, mixture_divergence
     from lossmith.divergence._mixtures import GaussianMixture
 
 __all__ = [
     "DIVERGENCES",
+    "MIXTURE_METHODS",
     "SMOOTHINGS",
     "Density",
     "GaussianMixture",
@@ -76,6 +78,7 @@ __all__ = [
     "kl_divergence",
     "le_cam_divergence",
     "measure",
+    "mixture_divergence",
     "mutual_information",
     "neyman_chi_squared",
     "pearson_chi_squared",
@@ -94,10 +97,12 @@ __all__ = [
 _LATE = {
     "Density": "_given",
     "GaussianMixture": "_mixtures",
+    "MIXTURE_METHODS": "_mixture_methods",
     "Measurement": "_measurement",
     "Pmf": "_given",
     "Samples": "_given",
     "measure": "_measure",
+    "mixture_divergence": "_mixture_methods",
 }
 
 

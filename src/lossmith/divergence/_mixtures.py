@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,8 @@ class GaussianMixture:
     def mixture_law(self) -> Law:
         """Return the law: on the line in one dimension, otherwise of several dimensions."""
         label = self.name or f"mixture of {self.n_components} normals"
+        if self.n_components == 1:
+            return self._single(label)
         if self.n_features > 1:
             return Law(
                 label, "multivariate", self.log_density, "gaussian_mixture", {"mixture": self}, draw=self.draw,
@@ -148,6 +150,15 @@ class GaussianMixture:
             distribution=self._distribution,
             places=tuple(float(spot) for spot in spots.ravel()),
         )
+
+    def _single(self, label: str) -> Law:
+        if self.n_features > 1:
+            return replace(self.parts()[0], label=label)
+        from scipy import stats
+
+        from lossmith.divergence._laws_scipy import scipy_law
+
+        return scipy_law(stats.norm(float(self.means[0, 0]), math.sqrt(float(self.covariances[0, 0, 0]))), label)
 
     def _distribution(self, x: np.ndarray) -> np.ndarray:
         from scipy.special import ndtr
