@@ -71,7 +71,7 @@ bench: $(VENV)/.peers
 	@$(BIN)/python benchmarks/sweep.py $(ARGS)
 
 docs: $(VENV)/.test
-	@$(BIN)/python docs/build.py
+	@$(BIN)/python docs/build.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo
