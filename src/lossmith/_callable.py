@@ -25,10 +25,8 @@ def make_callable(module: str, function: Callable[..., Any]) -> None:
     'hello Ada'
     >>> del sys.modules["greeting"]
     """
-    target = sys.modules[module]
 
     class CallableModule(ModuleType):
         __call__ = staticmethod(function)
 
-    CallableModule.__doc__ = target.__doc__
-    target.__class__ = CallableModule
+    sys.modules[module].__class__ = CallableModule
