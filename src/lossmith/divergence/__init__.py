@@ -44,14 +44,17 @@ from lossmith.divergence._smoothing import SMOOTHINGS, probabilities
 from lossmith.divergence._spec import Divergence
 
 if TYPE_CHECKING:
+    from lossmith.divergence._estimators import ESTIMATORS
     from lossmith.divergence._given import Density, Pmf, Samples
     from lossmith.divergence._measure import measure
     from lossmith.divergence._measurement import Measurement
     from lossmith.divergence._mixture_methods import MIXTURE_METHODS, mixture_divergence
     from lossmith.divergence._mixtures import GaussianMixture
+    from lossmith.divergence._two_sample import mmd_test
 
 __all__ = [
     "DIVERGENCES",
+    "ESTIMATORS",
     "MIXTURE_METHODS",
     "SMOOTHINGS",
     "Density",
@@ -79,6 +82,7 @@ __all__ = [
     "le_cam_divergence",
     "measure",
     "mixture_divergence",
+    "mmd_test",
     "mutual_information",
     "neyman_chi_squared",
     "pearson_chi_squared",
@@ -96,12 +100,14 @@ __all__ = [
 # loaded when first used: the named functions need none of it
 _LATE = {
     "Density": "_given",
+    "ESTIMATORS": "_estimators",
     "GaussianMixture": "_mixtures",
     "MIXTURE_METHODS": "_mixture_methods",
     "Measurement": "_measurement",
     "Pmf": "_given",
     "Samples": "_given",
     "measure": "_measure",
+    "mmd_test": "_two_sample",
     "mixture_divergence": "_mixture_methods",
 }
 

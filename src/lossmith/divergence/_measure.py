@@ -40,6 +40,7 @@ def measure(
     *,
     unit: str = "nats",
     level: float = 0.95,
+    method: str = "auto",
     draws: int = 100_000,
     seed: int = 0,
 ) -> Measurement:
@@ -58,6 +59,9 @@ def measure(
         Ignored by divergences without unit.
     level : float
         Confidence level of intervals.
+    method : str
+        For samples, a name in `ESTIMATORS`: `nearest_neighbours`, `counts`, `histogram`, `kernel_density`, `classifier`,
+        `donsker_varadhan`, `nguyen_wainwright_jordan`; for Gaussian mixtures a name in `MIXTURE_METHODS`.
     draws : int
         Monte Carlo draws where nothing better exists.
     seed : int
@@ -91,12 +95,35 @@ def measure(
     if isinstance(one, Samples) or isinstance(two, Samples):
         from lossmith.divergence._estimate import measure_samples
 
-        return measure_samples(one, two, record, unit=unit, level=level, seed=seed)
+        return measure_samples(one, two, record, unit=unit, level=level, seed=seed, method=method)
+    if method != "auto":
+        return _mixtures(one, two, record, unit, method)
     if isinstance(one, Pmf) and isinstance(two, Pmf):
         return _tables(one, two, record, unit)
     if isinstance(one, Pmf) or isinstance(two, Pmf):
         return _tables(*_against_law(one, two), record, unit)
     return _laws(one, two, record, unit=unit, level=level, draws=draws, seed=seed)
+
+
+def _mixtures(one: Any, two: Any, record: Divergence, unit: str, method: str) -> Measurement:
+    from lossmith.divergence._mixture_methods import MIXTURE_METHODS, as_mixture
+
+    p, q = as_mixture(one), as_mixture(two)
+    if p is None or q is None or record.name not in ("kl_divergence", "reverse_kl_divergence"):
+        raise InvalidInputError(
+            f"method={method!r} for {record.name}",
+            expected="Samples, or the Kullback-Leibler divergence of Gaussian mixtures",
+        )
+    way = MIXTURE_METHODS[method]
+    nats = way.function(q, p) if record.name == "reverse_kl_divergence" else way.function(p, q)
+    value, shown = _scaled(record, nats, unit)
+    low = value if way.kind == "lower bound" else 0.0
+    high = value if way.kind == "upper bound" else math.inf
+    explanation = f"{'an' if way.kind[0] in 'au' else 'a'} {way.kind}, not the value"
+    return Measurement(
+        str(record), value, shown, one.label, two.label, False, way.name.replace("_", " "), "estimate", math.inf, low, high,
+        explanation=explanation,
+    )  # fmt: skip
 
 
 def _scaled(record: Divergence, value: float, unit: str) -> tuple[float, str]:

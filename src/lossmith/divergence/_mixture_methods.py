@@ -19,7 +19,7 @@ from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.divergence._laws_multivariate import closed_multivariate_kl
 from lossmith.divergence._mixtures import GaussianMixture
 
-__all__ = ["MIXTURE_METHODS", "MixtureMethod", "mixture_divergence"]
+__all__ = ["MIXTURE_METHODS", "MixtureMethod", "as_mixture", "mixture_divergence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,18 @@ def _mixture(side: Any, name: str) -> GaussianMixture:
     if type(side).__module__.startswith("sklearn.mixture"):
         return GaussianMixture.from_sklearn(side)
     raise InvalidInputError(f"{name} of type {type(side).__name__}", expected="a GaussianMixture")
+
+
+def as_mixture(law: Any) -> GaussianMixture | None:
+    """Return the mixture that a law is, a normal law being one of one component; None for any other."""
+    family = getattr(law, "family", "")
+    if family == "gaussian_mixture":
+        return law.shape["mixture"]
+    if family == "multivariate_normal":
+        return GaussianMixture([1.0], law.shape["mean"][None], law.shape["covariance"][None])
+    if family == "normal":
+        return GaussianMixture([1.0], [law.location], [law.scale**2])
+    return None
 
 
 def _between(p: GaussianMixture, q: GaussianMixture) -> np.ndarray:

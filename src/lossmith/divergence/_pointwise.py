@@ -120,9 +120,12 @@ def chi_squared_divergence(
 
 def triangular_discrimination(xp: Namespace, p: Array, log_q: Array) -> Array:
     """Return `sum (p - q)^2 / (p + q)` (Vincze, Le Cam), between 0 and 2."""
+    # (p - q) / (p + q) is the tanh of half the difference of the logarithms
+    empty = p == 0
     q = xp.exp(log_q)
-    total = p + q
-    return xp.sum((p - q) ** 2 / xp.where(total == 0, xp.ones_like(total), total), axis=-1)
+    log_p = xp.log(xp.where(empty, xp.ones_like(p), p))
+    contrast = xp.tanh(0.5 * (log_p - xp.where(empty, xp.zeros_like(log_q), log_q)))
+    return xp.sum(xp.where(empty, q, (p - q) * contrast), axis=-1)
 
 
 def f_divergence(xp: Namespace, p: Array, log_q: Array, *, generator: Callable[[Namespace, Array], Array]) -> Array:

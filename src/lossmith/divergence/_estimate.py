@@ -1,0 +1,330 @@
+"""Divergences from samples: the estimators, their intervals by subsampling, and when they cannot be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossmith._checks import Finding
+from lossmith._errors import InvalidInputError, ShapeError
+from lossmith.divergence._estimators import ESTIMATORS
+from lossmith.divergence._findings import CHECKS
+from lossmith.divergence._given import Pmf, Samples
+from lossmith.divergence._inputs import nats_per
+from lossmith.divergence._law import Law
+from lossmith.divergence._measurement import Contributions, Measurement
+from lossmith.divergence._neighbours import entropy_curve, neighbour_kl, whitened
+from lossmith.divergence._sample_methods import atoms, binned, bound, by_kernels, from_counts, log_ratios
+from lossmith.divergence._spec import Divergence
+
+__all__ = ["measure_samples"]
+
+# the extrapolations over k with the full and with half the exponent may differ by this share of the standard error
+_ALLOWED = 0.75
+_HALVES, _PARTS = 40, 16
+_FEW = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: float
+    error: float
+    low: float
+    high: float
+    gives: str
+    findings: tuple[Finding, ...] = ()
+    contributions: Contributions | None = None
+    explanation: str = ""
+
+
+def measure_samples(
+    one: Pmf | Samples | Law,
+    two: Pmf | Samples | Law,
+    record: Divergence,
+    *,
+    unit: str,
+    level: float,
+    seed: int,
+    method: str = "auto",
+) -> Measurement:
+    """Return the divergence between two samples, or of a law from a sample.
+
+    Raises
+    ------
+    InvalidInputError
+        A divergence or a pair of inputs without an estimator.
+    ShapeError
+        Different numbers of features.
+    """
+    if isinstance(one, Samples) and isinstance(two, Law):
+        return _against_law(one, two, record, unit=unit, level=level, seed=seed)
+    if not (isinstance(one, Samples) and isinstance(two, Samples)):
+        raise InvalidInputError(
+            f"a {type(one).__name__} and a {type(two).__name__}",
+            expected="two samples, or a sample and a law in this order",
+            advice="count the outcomes and pass Pmf(..., given='counts'), or draw a sample from the law",
+        )
+    x, y = one.checked("p"), two.checked("q")
+    if x.shape[1] != y.shape[1]:
+        raise ShapeError(f"samples with {x.shape[1]} and {y.shape[1]} features", expected="the same features")
+    labels = one.name or "p", two.name or "q"
+    if x.shape == y.shape and np.array_equal(np.sort(x.ravel()), np.sort(y.ravel())) and _same_rows(x, y):
+        finding = CHECKS["LS608"].found(", ".join(labels), f"{len(x)} rows, all in both samples")
+        found = _Found(0.0, 0.0, 0.0, 0.0, "interval", (finding,), explanation="both samples are the same rows")
+        return _recorded(found, record, labels, "same rows", unit, level, len(x) + len(y))
+    name, x, y, findings = _chosen(x, y, record, method, seed, labels)
+    found = _estimated(x, y, record, name, level, seed, labels)
+    found = _Found(
+        found.value, found.error, found.low, found.high, found.gives, (*findings, *found.findings), found.contributions,
+        found.explanation,
+    )  # fmt: skip
+    return _recorded(found, record, labels, name.replace("_", " "), unit, level, len(x) + len(y))
+
+
+def _same_rows(x: np.ndarray, y: np.ndarray) -> bool:
+    return bool(np.array_equal(x[np.lexsort(x.T)], y[np.lexsort(y.T)]))
+
+
+def _chosen(
+    x: np.ndarray, y: np.ndarray, record: Divergence, method: str, seed: int, labels: tuple[str, str]
+) -> tuple[str, np.ndarray, np.ndarray, tuple[Finding, ...]]:
+    """Return the estimator to use, the samples it works on, and what was found about ties."""
+    pooled = np.concatenate([x, y])
+    different = len(np.unique(pooled, axis=0))
+    repeated = 1 - different / len(pooled)
+    if method == "auto":
+        name = "counts" if repeated > 0.5 else "nearest_neighbours"
+        if not record.relabelling:
+            name = "counts"
+        elif name == "nearest_neighbours" and record.name not in _KL_LIKE:
+            name = "histogram"
+    else:
+        name = ESTIMATORS[method].name
+    if name != "nearest_neighbours" or repeated == 0:
+        findings: tuple[Finding, ...] = ()
+        if name == "counts" and method == "auto" and record.relabelling:
+            findings = (
+                CHECKS["LS604"].found(", ".join(labels), f"{different} different rows of {len(pooled)}: counted"),
+            )
+        return name, x, y, findings
+    # rounded values: spread each over half of the smallest step, so that no distance is 0
+    generator = np.random.default_rng(seed)
+    steps = np.array([_step(pooled[:, k]) for k in range(pooled.shape[1])])
+    x, y = (side + steps * generator.uniform(-0.5, 0.5, side.shape) for side in (x, y))
+    evidence = f"{repeated:.1%} of the rows repeat: spread at random over half a step"
+    return name, x, y, (CHECKS["LS604"].found(", ".join(labels), evidence),)
+
+
+def _step(values: np.ndarray) -> float:
+    different = np.unique(values)
+    return float(np.min(np.diff(different))) if different.size > 1 else 0.0
+
+
+_KL_LIKE = ("kl_divergence", "reverse_kl_divergence", "jeffreys_divergence")
+
+
+def _estimated(
+    x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level: float, seed: int, labels: tuple[str, str]
+) -> _Found:
+    if not record.relabelling:
+        return _distances(x, y, record, level, seed)
+    if name in ("counts", "histogram"):
+        return _counted(x, y, record, name, level, seed)
+    if record.name not in _KL_LIKE:
+        raise InvalidInputError(
+            f"{record.name} by {name}", expected="kl_divergence, reverse or Jeffreys", advice="use method='histogram'"
+        )
+    if name == "nearest_neighbours":
+        return _neighbours(x, y, record, level, seed, labels)
+    if record.name == "jeffreys_divergence":
+        raise InvalidInputError(f"{record.name} by {name}", expected="one direction at a time")
+    x, y = (y, x) if record.name == "reverse_kl_divergence" else (x, y)
+    return _simple(x, y, name, level, seed)
+
+
+def _neighbours(
+    x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int, labels: tuple[str, str]
+) -> _Found:
+    x, y = whitened(x, y)
+    ways = {
+        "kl_divergence": ((0, 1),),
+        "reverse_kl_divergence": ((1, 0),),
+        "jeffreys_divergence": ((0, 1), (1, 0)),
+    }[record.name]
+
+    def both(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+        found = [neighbour_kl((a, b)[i], (a, b)[j]) for i, j in ways]
+        return math.fsum(one.value for one in found), math.fsum(one.slower for one in found)
+
+    value, slower = both(x, y)
+    error, degrees = _subsampled(lambda a, b: both(a, b)[0], x, y, seed)
+    findings: tuple[Finding, ...] = ()
+    most = 0.5 * math.log(min(len(x), len(y)))
+    if abs(value - slower) > _ALLOWED * error or value > most:
+        reason = (
+            f"{value:.3g} nats from {min(len(x), len(y))} draws"
+            if value > most
+            else f"{value:.3g} or {slower:.3g} nats, by how the bias is extrapolated"
+        )
+        findings = (CHECKS["LS603"].found(", ".join(labels), reason),)
+    low, high = _ends(value, error, degrees, level)
+    return _Found(max(0.0, value), error, low, high, "interval" if not findings else "estimate", findings)
+
+
+def _ends(value: float, error: float, degrees: int, level: float) -> tuple[float, float]:
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(degrees, 0.5 + level / 2)) * error
+    return max(0.0, value - reach), max(0.0, value + reach)
+
+
+def _subsampled(
+    statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray, seed: int
+) -> tuple[float, int]:
+    """Return the standard error of a statistic from subsamples, and its degrees of freedom.
+
+    Small samples are halved at random: the spread of halves about their mean is that of the whole. Large ones are cut into parts
+    that share no row, which costs one more evaluation in all; their spread falls with the square root of the size.
+    """
+    generator = np.random.default_rng(seed)
+    if min(len(x), len(y)) < _FEW:
+        values = []
+        for _ in range(_HALVES):
+            half_x, half_y = (generator.permutation(len(side))[: max(2, len(side) // 2)] for side in (x, y))
+            values.append(statistic(x[half_x], y[half_y]))
+        return float(np.std(values, ddof=1)), _HALVES - 1
+    order_x, order_y = generator.permutation(len(x)), generator.permutation(len(y))
+    values = [
+        statistic(x[part_x], y[part_y])
+        for part_x, part_y in zip(np.array_split(order_x, _PARTS), np.array_split(order_y, _PARTS), strict=True)
+    ]
+    return float(np.std(values, ddof=1)) / math.sqrt(_PARTS), _PARTS - 1
+
+
+def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level: float, seed: int) -> _Found:
+    one, two, places = atoms(x, y) if name == "counts" else binned(x, y, None)
+    value = from_counts(record, one, two, "add_half")
+    generator = np.random.default_rng(seed)
+    # counts are all there is: draws of half as many rows are draws of halved counts
+    values = [
+        from_counts(record, generator.multivariate_hypergeometric(one, one.sum() // 2), generator.multivariate_hypergeometric(two, two.sum() // 2), "add_half")
+        for _ in range(200)
+    ]  # fmt: skip
+    # the plug-in estimate is too large by about the same again as the halves are larger than the whole
+    bias = float(np.mean(values)) - value
+    error = float(np.std(values, ddof=1))
+    corrected = max(0.0, value - bias)
+    low, high = _ends(corrected, error, len(values) - 1, level)
+    terms = record.terms(**record.configuration) if record.terms else None
+    parts = None
+    if terms is not None:
+        from lossmith.divergence._pair import Pair
+        from lossmith.divergence._smoothing import probabilities
+
+        p, q = (probabilities(side, smoothing="add_half") for side in (one, two))
+        parts = Contributions(tuple(places), p, q, np.asarray(terms(Pair(np, p, q))))
+    gives = "interval" if name == "counts" else "estimate"
+    return _Found(
+        corrected,
+        error,
+        low,
+        high,
+        gives,
+        contributions=parts,
+        explanation=f"{len(places)} {'values' if name == 'counts' else 'bins'}, add-1/2 smoothing",
+    )
+
+
+def _distances(x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int) -> _Found:
+    from scipy import stats
+
+    if x.shape[1] > 1:
+        raise InvalidInputError(f"{record.name} of {x.shape[1]} features", expected="one feature")
+    function = stats.wasserstein_distance if record.name == "wasserstein_distance" else stats.energy_distance
+
+    def statistic(a: np.ndarray, b: np.ndarray) -> float:
+        return float(function(a[:, 0], b[:, 0]))
+
+    value = statistic(x, y)
+    error, degrees = _subsampled(statistic, x, y, seed)
+    low, high = _ends(value, error, degrees, level)
+    return _Found(value, error, low, high, "interval")
+
+
+def _simple(x: np.ndarray, y: np.ndarray, name: str, level: float, seed: int) -> _Found:
+    x, y = whitened(x, y)
+    if name == "kernel_density":
+        value = by_kernels(x, y)
+        error, degrees = _subsampled(by_kernels, x, y, seed) if len(x) < _FEW else (math.nan, 1)
+        low, high = _ends(value, error, degrees, level) if math.isfinite(error) else (math.nan, math.nan)
+        return _Found(
+            max(0.0, value), error, low, high, "estimate", explanation="kernel densities read low in far tails"
+        )
+    ratio = log_ratios(x, y, seed=seed)
+    if name == "classifier":
+        error = float(np.std(ratio.at_x, ddof=1)) / math.sqrt(len(x))
+        value = float(np.mean(ratio.at_x))
+        explanation = "the mean log-ratio that a held-out classifier sees"
+    else:
+        value, error = bound(ratio, name)
+        explanation = "a lower bound, estimated on held-out rows"
+    low, high = _ends(value, error, len(x) - 1, level)
+    return _Found(max(0.0, value), error, low, high, "estimate", explanation=explanation)
+
+
+def _against_law(one: Samples, law: Law, record: Divergence, *, unit: str, level: float, seed: int) -> Measurement:
+    x = one.checked("p")
+    labels = one.name or "p", law.label
+    if record.name != "kl_divergence" or law.kind == "discrete" or law.dimension != x.shape[1]:
+        raise InvalidInputError(
+            f"{record.name} of a sample with {x.shape[1]} features and {law.label}",
+            expected="the Kullback-Leibler divergence of a density in as many dimensions from the sample",
+            advice="count the outcomes (Pmf), or draw a sample from the law",
+        )
+
+    def statistic(a: np.ndarray, _: np.ndarray) -> float:
+        logs = law.log_density(a if law.kind == "multivariate" else a[:, 0])
+        return -entropy_curve(a).value - float(np.mean(logs))
+
+    repeated = 1 - len(np.unique(x, axis=0)) / len(x)
+    if repeated > 0:
+        generator = np.random.default_rng(seed)
+        x = x + np.array([_step(x[:, k]) for k in range(x.shape[1])]) * generator.uniform(-0.5, 0.5, x.shape)
+    value = statistic(x, x)
+    if math.isinf(value):
+        explanation = f"infinite: {labels[0]} has rows where {law.label} has no density"
+        found = _Found(
+            value,
+            0.0,
+            value,
+            value,
+            "interval",
+            (CHECKS["LS601"].found(", ".join(labels), explanation),),
+            None,
+            explanation,
+        )
+        return _recorded(found, record, labels, "nearest neighbours", unit, level, len(x))
+    error, degrees = _subsampled(statistic, x, x, seed)
+    low, high = _ends(value, error, degrees, level)
+    ties = (
+        (CHECKS["LS604"].found(labels[0], f"{repeated:.1%} of the rows repeat: spread at random"),)
+        if repeated > 0
+        else ()
+    )
+    found = _Found(max(0.0, value), error, low, high, "interval" if repeated < 0.5 else "estimate", ties)
+    return _recorded(found, record, labels, "nearest neighbours", unit, level, len(x))
+
+
+def _recorded(
+    found: _Found, record: Divergence, labels: tuple[str, str], method: str, unit: str, level: float, n: int
+) -> Measurement:
+    size = nats_per(unit) if record.unit else 1.0
+    exactness: Any = found.gives
+    return Measurement(
+        str(record), found.value / size, unit if record.unit else "", *labels, record.symmetric, method, exactness, found.error / size,
+        found.low / size, found.high / size, level, n, found.explanation, found.contributions, found.findings,
+    )  # fmt: skip
