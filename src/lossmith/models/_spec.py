@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError, ShapeError, UnknownNameError, did_you_mean
 from lossmith._names import Value, format_name
-from lossmith.training._backend import undisturbed_random
+from lossmith.training._backend import compilation_cache, undisturbed_random
 
 __all__ = ["Field", "Model"]
 
@@ -127,7 +127,8 @@ class Model:
                 expected="at least one axis, sizes of at least 1",
                 advice="give the shape of one sample, such as (n_features,)",
             )
-        with undisturbed_random():
+        # drawing the values of the variables compiles little functions
+        with undisturbed_random(), compilation_cache():
             return self.build(input_shape, units, **self.configuration)
 
     def __str__(self) -> str:

@@ -40,8 +40,15 @@ class Stacked:
 
         self._schedule, self._hyper, self._states, self._shuffle = schedule, hyper, states, shuffle
         self._room = max(1, min(schedule.epochs, ORDER_ROOM // (len(data.seeds) * data.train.n_rows)))
+        # a procedure may do better when it knows the order of the stack; one that does not is stacked as it is
+        arrange = getattr(procedure, "arranged", None)
         self._program = build_program(
-            procedure, schedule, data, quantities, n_configurations=len(hyper.loss), max_chunk=self._room
+            procedure if arrange is None else arrange(np.asarray(hyper.loss).tolist()),
+            schedule,
+            data,
+            quantities,
+            n_configurations=len(hyper.loss),
+            max_chunk=self._room,
         )
         carry, (train, evaluate) = self._inputs(data)
         orders = np.zeros((len(data.seeds), self._room, data.train.n_rows), np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, final
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError
 from lossmith.losses import Loss
+from lossmith.training._arranged import arranged_loss
+from lossmith.training._backend import compilation_cache
 from lossmith.training._initial import initial_values
 from lossmith.training._layers import keeps_rows_apart, widest
 from lossmith.training._spec import Batch, Hyper
@@ -67,7 +70,8 @@ class GradientProcedure:
         self.units = int(model.output_shape[-1])
         self.width = widest(model)
         self.exact_batches = not keeps_rows_apart(model)
-        optimizer.build(model.trainable_variables)
+        with compilation_cache():
+            optimizer.build(model.trainable_variables)
         rates = [place for place, variable in enumerate(optimizer.variables) if variable.path.endswith("learning_rate")]
         if not rates:
             raise InvalidInputError(
@@ -79,6 +83,7 @@ class GradientProcedure:
         self._slots = [np.asarray(variable.value) for variable in optimizer.variables]
         self._copies = _copies(self._slots, [np.asarray(variable.value) for variable in model.trainable_variables])
         self._branches = [self._branch(loss, place, jnp) for loss, place in zip(losses, encodings, strict=True)]
+        self._arranged: Any = None
 
     def _branch(self, loss: Loss, place: int, xp: Any) -> Callable[[Any, tuple[Any, ...]], Any]:
         scalar = loss.head.units == 1
@@ -94,9 +99,23 @@ class GradientProcedure:
 
         if len(self._branches) == 1:
             return self._branches[0](raw, targets)
+        if self._arranged is not None:
+            return self._arranged(which, raw, targets)
         # a switch inside the differentiated function: only the selected branch's gradient survives, so that an
         # overflow in another branch cannot turn it into NaN (jnp.select would let it)
         return jax.lax.switch(which, self._branches, raw, targets)
+
+    def arranged(self, losses: Sequence[int]) -> GradientProcedure:
+        """Return this procedure for runs that are stacked in a known order: each run computes its own loss alone.
+
+        Parameters
+        ----------
+        losses : sequence of int
+            Index of the loss of every configuration, in the order in which they are stacked.
+        """
+        other = copy.copy(self)
+        other._arranged = arranged_loss(self._branches, losses)
+        return other
 
     def init(self, seed: int) -> GradientState:
         """Return initial weights drawn from `seed` and fresh optimiser variables."""

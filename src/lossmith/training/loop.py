@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, final
 
 import numpy as np
 
 from lossmith._errors import InvalidInputError, ShapeError
+from lossmith.training._backend import compilation_cache
 from lossmith.training._run import Cancelled, Outcome, Progress
 from lossmith.training._sequential import Sequential
 from lossmith.training._spec import GroupData, GroupResult, Hyper, Part, Procedure, Schedule
@@ -110,7 +112,8 @@ class Trainer:
 
     def _state(self, seed: int) -> Any:
         if seed not in self._states:
-            self._states[seed] = self.procedure.init(seed)
+            with compilation_cache() if not self._states else nullcontext():
+                self._states[seed] = self.procedure.init(seed)
         return self._states[seed]
 
     def compile(self, data: GroupData) -> None:
