@@ -12,7 +12,7 @@ import pytest
 
 import lossmith
 from lossmith._errors import InvalidInputError, StoreError
-from lossmith.compare import api
+from lossmith.compare import ending
 from lossmith.compare.store import Store
 
 OPTIONS = {"losses": "brier,hinge", "seeds": 6, "epochs": 4, "learning_rates": "0.01,0.1"}
@@ -30,13 +30,13 @@ def test_a_killed_comparison_resumes_to_the_same_table(tmp_path):
     store = tmp_path / "runs.db"
     script = f"""
         import os, signal, lossmith
-        from lossmith.compare import api
-        kept = api.StoredGroups.save
+        from lossmith.compare import ending
+        kept = ending.StoredGroups.save
         def save(self, key, arrays):
             kept(self, key, arrays)
             if len(self.store.group_keys(self.run)) == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
-        api.StoredGroups.save = save
+        ending.StoredGroups.save = save
         lossmith.compare("circles", store={str(store)!r}, **{OPTIONS!r})
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True)
@@ -46,7 +46,7 @@ def test_a_killed_comparison_resumes_to_the_same_table(tmp_path):
         assert len(keys) == 3
         before = opened.groups(1)
     trained = []
-    original = api.execute
+    original = ending.execute
 
     def watched(plan, keeper, **options):
         class Watched:
@@ -59,11 +59,11 @@ def test_a_killed_comparison_resumes_to_the_same_table(tmp_path):
 
         return original(plan, Watched, **options)
 
-    api.execute = watched
+    ending.execute = watched
     try:
         resumed = lossmith.compare.resume(store=store)
     finally:
-        api.execute = original
+        ending.execute = original
     whole = lossmith.compare("circles", **OPTIONS)
     same(resumed, whole)
     assert not set(trained) & set(keys)

@@ -34,7 +34,7 @@ def add(app: typer.Typer) -> None:
         losses: Annotated[
             list[str] | None,
             typer.Option(
-                "--losses", "--loss", metavar="A,B|all", help="Losses; all that fit the task.", rich_help_panel=_FACTORS
+                "--losses", "--loss", metavar="A,B|all", help="Losses; the usual ones of the task if not named.", rich_help_panel=_FACTORS
             ),
         ] = None,
         models: Annotated[
@@ -176,7 +176,7 @@ def add(app: typer.Typer) -> None:
             result = run(
                 source,
                 target=target,
-                losses=",".join(losses or ["all"]),
+                losses=",".join(losses or ["default"]),
                 model=options.one(models, option="--models"),
                 optimizer=options.one(optimizers, option="--optimizers"),
                 learning_rates=learning_rates,

@@ -24,7 +24,8 @@ from lossmith.compare._spec import (
 )
 
 if TYPE_CHECKING:
-    from lossmith.compare.api import best_model, compare, load, repeat, resume
+    from lossmith.compare.api import compare
+    from lossmith.compare.stored import best_model, load, repeat, resume
     from lossmith.compare.trained import TrainedModel
 
 __all__ = [
@@ -47,7 +48,9 @@ __all__ = [
     "resume",
 ]
 
-_LAZY = dict.fromkeys(("best_model", "compare", "load", "repeat", "resume"), "api") | {"TrainedModel": "trained"}
+_LAZY = {"compare": "api", "TrainedModel": "trained"} | dict.fromkeys(
+    ("best_model", "load", "repeat", "resume"), "stored"
+)
 
 
 def __getattr__(name: str) -> Any:

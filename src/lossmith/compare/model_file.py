@@ -48,6 +48,17 @@ def save(trained: TrainedModel, path: PathType) -> None:
     """
     data = to_bytes(trained)
     from_bytes(data)  # what is written can be read
+    write_file(data, path)
+
+
+def write_file(data: bytes, path: PathType) -> None:
+    """Write the bytes of a model file, whole or not at all; its folder is made.
+
+    Raises
+    ------
+    ModelFileError
+        The path cannot be written.
+    """
     target = Path(path)
     temporary: str | None = None
     try:

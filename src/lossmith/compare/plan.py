@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULTS",
+    "DEFAULT_LOSSES",
     "RATE_FACTORS",
     "Defaults",
     "Plan",
@@ -54,6 +55,36 @@ class Defaults:
 
 
 DEFAULTS = Defaults()
+# what is compared when nothing is said: the losses that people choose between; `all` takes every one of the task
+DEFAULT_LOSSES = {
+    "regression": (
+        "mean_squared_error",
+        "mean_absolute_error",
+        "mean_squared_logarithmic_error",
+        "huber",
+        "quantile",
+        "poisson",
+        "gaussian_nll",
+    ),
+    "binary": (
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
+        "brier",
+        "hinge",
+        "squared_hinge",
+        "tanh_hinge",
+        "tanh_squared_hinge",
+    ),
+    "multiclass": (
+        "categorical_crossentropy",
+        "kl_divergence",
+        "reverse_kl_divergence",
+        "jensen_shannon_divergence",
+        "categorical_generalized_cross_entropy",
+        "categorical_hinge",
+        "categorical_brier",
+    ),
+}
 # the settings of the tutorial's experiments, by built-in data set: model and epochs
 PUBLISHED_SETTINGS = {
     "circles": ("mlp:hidden=50", 200),
@@ -116,7 +147,9 @@ def default_lengths(n_train: int, *, defaults: Defaults = DEFAULTS) -> tuple[int
 
 
 def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Protocol = "fair") -> list[Loss]:
-    """Return the losses of `task` that were asked for; `all` means every one that is made for it.
+    """Return the losses of `task` that were asked for.
+
+    `default` means those of `DEFAULT_LOSSES`, `all` every one that is made for the task.
 
     Raises
     ------
@@ -128,7 +161,9 @@ def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Pro
     items = split_names(names) if isinstance(names, str) else list(names)
     catalogue = PUBLISHED if protocol == "published" else LOSSES
     fitting = [loss for loss in catalogue.values() if loss.task == task]
-    if items == ["all"]:
+    if items == ["default"] and protocol == "fair":
+        items = list(DEFAULT_LOSSES[task])
+    if items in (["all"], ["default"]):
         return fitting
     chosen: list[Loss] = []
     for item in items:
@@ -145,7 +180,7 @@ def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Pro
         chosen.append(loss)
     if not chosen:
         raise InvalidInputError(
-            "no loss named", expected="a comma list of losses, or all", advice="see lossmith losses"
+            "no loss named", expected="a comma list of losses, default or all", advice="see lossmith losses"
         )
     return chosen
 
@@ -226,7 +261,7 @@ def _rates(text: str | Sequence[float], configured: float, *, protocol: Protocol
 def make_plan(
     dataset: Dataset,
     *,
-    losses: str | Sequence[str | Loss] = "all",
+    losses: str | Sequence[str | Loss] = "default",
     model: Any = None,
     optimizer: str | None = None,
     learning_rate: float | None = None,

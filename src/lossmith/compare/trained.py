@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from lossmith._names import Value
 from lossmith.compare import calibration, networks
 from lossmith.compare.encodings import FittedEncoding, predictions
 from lossmith.data import Encoder, NewRows, read_rows
-from lossmith.losses import Loss
+from lossmith.losses import Loss, Task
 from lossmith.models import Model
 
 __all__ = ["TrainedModel"]
@@ -62,7 +62,7 @@ class TrainedModel:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def task(self) -> Literal["regression", "binary", "multiclass"]:
+    def task(self) -> Task:
         """Task of the loss."""
         return self.loss.task
 
