@@ -74,13 +74,13 @@ def _values(values: Mapping[str, Any]) -> str:
 def defaults_page() -> str:
     """Return the one table of everything that is chosen when the user says nothing."""
     from lossmith.compare.metrics import IMBALANCED, METRICS
-    from lossmith.compare.plan import DEFAULTS, RATE_FACTORS
+    from lossmith.compare.plan import DEFAULT_LOSSES, DEFAULTS, RATE_FACTORS
 
     rates = ", ".join(f"{DEFAULTS.learning_rate * factor:.3g}" for factor in RATE_FACTORS)
     batches = ", ".join(f"{size} from {rows:,} training rows" if rows else str(size) for rows, size in DEFAULTS.batches)
     looks = ", ".join(map(str, DEFAULTS.looks))
     rows = [
-        ("losses", "all that fit the task", "`--losses`"),
+        ("losses", "the usual ones of the task, below; `all` takes every one", "`--losses`"),
         ("model", f"`{DEFAULTS.model}`", "`--models`"),
         ("optimiser", f"`{DEFAULTS.optimizer}`", "`--optimizers`"),
         ("learning rate", f"tuned for each loss on validation data among {rates}", "`--learning-rates`"),
@@ -105,11 +105,16 @@ def defaults_page() -> str:
         )
         for metric in METRICS.values()
     ]
+    usual = [
+        (task, ", ".join(f"[{name}](losses/{name}.md)" for name in names)) for task, names in DEFAULT_LOSSES.items()
+    ]
     return "\n\n".join(
         [
             "# Defaults",
             "What `lossmith compare` chooses when nothing is said. Every choice is printed, stored and shown in the report.",
             table(("what", "default", "option"), rows),
+            "## Losses",
+            table(("task", "compared when nothing is said"), usual),
             "## Margins",
             "Two losses are *equivalent* when the whole interval of their difference lies inside the margin (`--margin`, in units of the metric).",
             table(("metric", "margin", "unit of the metric"), margins),

@@ -2,7 +2,7 @@
 
 Everything is reached from here and loaded when first used, so that `import lossmith` costs next to nothing:
 
-- `lossmith.compare("circles")` trains one model under every loss that fits, and says which to use;
+- `lossmith.compare("circles")` trains one model under the losses that fit, and says which to use;
 - `lossmith.losses.get("huber")` is a loss with everything known about it;
 - `lossmith.data.load("people.csv", target="y")` is a data set, with every decision taken while reading it.
 

@@ -18,7 +18,7 @@ INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 _HELP = """Tells you which loss to train a model with, and proves it.
 
-Trains one model under every loss that fits the task, many seeds and learning rates at once, and says which loss is better, worse,
+Trains one model under the losses that fit the task, many seeds and learning rates at once, and says which loss is better, worse,
 equivalent or undecided.
 
 Examples: `lossmith compare circles` · `lossmith compare people.csv --target y` · `lossmith losses huber`

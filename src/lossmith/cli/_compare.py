@@ -34,7 +34,11 @@ def add(app: typer.Typer) -> None:
         losses: Annotated[
             list[str] | None,
             typer.Option(
-                "--losses", "--loss", metavar="A,B|all", help="Losses; the usual ones of the task if not named.", rich_help_panel=_FACTORS
+                "--losses",
+                "--loss",
+                metavar="A,B|all",
+                help="Losses; the usual ones where nothing is said.",
+                rich_help_panel=_FACTORS,
             ),
         ] = None,
         models: Annotated[
@@ -161,7 +165,7 @@ def add(app: typer.Typer) -> None:
         json: options.Json = False,
         quiet: options.Quiet = False,
     ) -> int:
-        """Train one model under every loss that fits, and say which loss to use.
+        """Train one model under the losses that fit, and say which loss to use.
 
         Each loss gets its own learning rate, chosen on validation data; losses are judged on test data, paired by seed, by metrics
         that are not losses. A verdict is better, worse, equivalent or undecided, with the seeds it would still take.
