@@ -68,7 +68,9 @@ def sentence(
         margin = _difference(judgement, equivalent[0]).margin
         parts.append(f"equivalent to {_listed(equivalent)} within {margin:.2g}")
     if undecided:
-        parts.append("undecided against " + _listed([_priced(judgement, loss) for loss in undecided]))
+        # each line of the leaderboard has its own price; a sentence of seven of them is none
+        priced = _listed([_priced(judgement, loss) for loss in undecided])
+        parts.append(f"undecided against {priced if len(undecided) <= 2 else f'{len(undecided)} others'}")
     shown = f"{metric} {_bounded(estimate.mean, estimate.low, estimate.high)}"
     if not parts:
         parts.append("the only loss that was compared")
