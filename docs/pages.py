@@ -11,15 +11,8 @@ from typing import Any
 import lossmith
 from lossmith._catalogue import Catalogue
 from lossmith._checks import Check
+from lossmith.cli._losses import PROPERTIES
 
-_PROPERTIES = {
-    "convex": "convex in the raw output",
-    "smooth": "continuously differentiable",
-    "bounded": "bounded above",
-    "robust": "bounded gradient",
-    "strictly_proper": "strictly proper",
-    "symmetric_noise": "unaffected by symmetric label noise",
-}
 _AXES = {"keras": "Keras", "torch": "PyTorch", "sklearn": "scikit-learn"}
 
 
@@ -163,7 +156,7 @@ def loss_page(loss: Any) -> str:
         ("targets", f"`{loss.encoding}`, in {loss.interval}{support}"),
         (
             "properties",
-            ", ".join(words for name, words in _PROPERTIES.items() if getattr(loss, name)) or "none of the named ones",
+            ", ".join(words for name, words in PROPERTIES.items() if getattr(loss, name)) or "none of the named ones",
         ),
         ("elsewhere", ", ".join(f"{library} `{name}`" for library, name in loss.twins.items()) or "nowhere known"),
         ("also called", _names(loss) or "nothing else"),

@@ -11,9 +11,9 @@ from lossmith.cli import _options as options
 if TYPE_CHECKING:
     from lossmith.losses import Loss
 
-__all__ = ["add"]
+__all__ = ["PROPERTIES", "TARGETS", "add", "described", "explained"]
 
-_PROPERTIES = {
+PROPERTIES = {
     "convex": "convex in the raw output",
     "smooth": "continuously differentiable",
     "bounded": "bounded above",
@@ -21,7 +21,7 @@ _PROPERTIES = {
     "strictly_proper": "strictly proper",
     "symmetric_noise": "unaffected by symmetric label noise",
 }
-_TARGETS = {
+TARGETS = {
     "standardized": "numbers, standardised by the training rows: (y - mean) / standard deviation",
     "mean_scaled": "numbers, divided by the mean of the training rows",
     "original": "numbers in their own units",
@@ -114,7 +114,7 @@ def described(loss: Loss) -> dict[str, Any]:
             }
             for parameter in loss.parameters
         },
-        "properties": [name for name in _PROPERTIES if getattr(loss, name)],
+        "properties": [name for name in PROPERTIES if getattr(loss, name)],
         "formula": loss.formula,
         "gradient": loss.gradient,
         "when": loss.when,
@@ -138,12 +138,12 @@ def explained(loss: Loss) -> list[tuple[str, str]]:
         ("gradient", loss.gradient),
         ("elicits", loss.elicits),
         ("head", loss.head.explanation),
-        ("targets", f"{_TARGETS[loss.encoding]}, in {loss.interval}{support}"),
+        ("targets", f"{TARGETS.get(loss.encoding, loss.encoding)}, in {loss.interval}{support}"),
     ]
     for parameter in loss.parameters:
         value = loss.configuration[parameter.name]
         rows.append(("parameter", f"{parameter.name}={value:g} in {parameter.interval}: {parameter.meaning}"))
-    properties = [words for name, words in _PROPERTIES.items() if getattr(loss, name)]
+    properties = [words for name, words in PROPERTIES.items() if getattr(loss, name)]
     rows.append(("properties", ", ".join(properties) or "none of the named ones"))
     if loss.twins:
         rows.append(("elsewhere", ", ".join(f"{library} {name}" for library, name in loss.twins.items())))
