@@ -227,11 +227,11 @@ def test_figures_are_drawn_where_asked(circles):
 
 
 def test_no_global_state(circles):
-    before = dict(mpl.rcParams)
+    before, loaded = dict(mpl.rcParams), "matplotlib.pyplot" in sys.modules  # another test may have loaded it
     figures.forest(circles)
     _views.view(circles, "plot")
     assert dict(mpl.rcParams) == before
-    assert "matplotlib.pyplot" not in sys.modules
+    assert ("matplotlib.pyplot" in sys.modules) == loaded
 
 
 def test_nothing_to_draw_is_no_error(empty_figures):
