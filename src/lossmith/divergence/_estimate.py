@@ -78,6 +78,8 @@ def measure_samples(
         return _recorded(found, record, labels, "same rows", unit, level, len(x) + len(y))
     name, x, y, findings = _chosen(x, y, record, method, seed, labels)
     found = _estimated(x, y, record, name, level, seed, labels)
+    if found.value > _most(x, y) and record.name in _KL_LIKE and not found.findings:
+        findings = (*findings, CHECKS["LS603"].found(", ".join(labels), _too_far(found.value, x, y)))
     found = _Found(
         found.value, found.error, found.low, found.high, found.gives, (*findings, *found.findings), found.contributions,
         found.explanation,
@@ -163,16 +165,21 @@ def _neighbours(
     value, slower = both(x, y)
     error, degrees = _subsampled(lambda a, b: both(a, b)[0], x, y, seed)
     findings: tuple[Finding, ...] = ()
-    most = 0.5 * math.log(min(len(x), len(y)))
-    if abs(value - slower) > _ALLOWED * error or value > most:
-        reason = (
-            f"{value:.3g} nats from {min(len(x), len(y))} draws"
-            if value > most
-            else f"{value:.3g} or {slower:.3g} nats, by how the bias is extrapolated"
-        )
+    if abs(value - slower) > _ALLOWED * error or value > _most(x, y):
+        reason = f"{value:.3g} or {slower:.3g} nats, by how the bias is extrapolated"
+        reason = _too_far(value, x, y) if value > _most(x, y) else reason
         findings = (CHECKS["LS603"].found(", ".join(labels), reason),)
     low, high = _ends(value, error, degrees, level)
     return _Found(max(0.0, value), error, low, high, "interval" if not findings else "estimate", findings)
+
+
+def _most(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the divergence up to which samples of this size carry evidence: no lower bound can exceed log n."""
+    return 0.5 * math.log(min(len(x), len(y)))
+
+
+def _too_far(value: float, x: np.ndarray, y: np.ndarray) -> str:
+    return f"{value:.3g} nats from {min(len(x), len(y))} draws"
 
 
 def _ends(value: float, error: float, degrees: int, level: float) -> tuple[float, float]:

@@ -1,0 +1,140 @@
+"""Bias, spread and coverage of the estimators on known truths; writes the table of `estimators.md`.
+
+python docs/divergence/estimators.py            # the whole table (about an hour on 2 cores)
+python docs/divergence/estimators.py --quick    # fewer repetitions and sizes, to standard output
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lossmith.divergence import Samples, measure
+
+METHODS = (
+    "nearest_neighbours",
+    "histogram",
+    "kernel_density",
+    "classifier",
+    "donsker_varadhan",
+    "nguyen_wainwright_jordan",
+)
+MARK = ("<!-- table: begin -->", "<!-- table: end -->")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two laws whose divergence is known."""
+
+    name: str
+    dimension: int
+    shift: float
+    variance: float
+
+    @property
+    def truth(self) -> float:
+        v, d = self.variance, self.dimension
+        return d / 2 * (1 / v - 1 + self.shift**2 / v + math.log(v))
+
+    def draw(self, generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        x = generator.standard_normal((n, self.dimension))
+        return x, self.shift + math.sqrt(self.variance) * generator.standard_normal((n, self.dimension))
+
+
+CASES = (
+    Case("equal laws, d = 1", 1, 0.0, 1.0),
+    Case("shift 1, d = 1", 1, 1.0, 1.0),
+    Case("shift 3, d = 1", 1, 3.0, 1.0),
+    Case("shift .5, variance 1.5, d = 2", 2, 0.5, 1.5),
+    Case("shift .5, variance 1.5, d = 5", 5, 0.5, 1.5),
+    Case("shift 1, d = 10", 10, 1.0, 1.0),
+)
+SIZES = (100, 1_000, 10_000, 100_000)
+
+
+def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
+    """Return how often a row is repeated: as often as an hour allows."""
+    if method == "kernel_density" and n > 1_000:
+        return 0
+    if n == 100_000:
+        wanted = {"nearest_neighbours": 20, "histogram": 100}.get(method, 20)
+        return 0 if quick or (case.dimension == 10 and method != "nearest_neighbours") else wanted
+    if n == 10_000:
+        wanted = {"nearest_neighbours": 100 if case.dimension < 10 else 20, "histogram": 200}.get(method, 50)
+        return 0 if quick and case.dimension > 2 else wanted // (4 if quick else 1)
+    return 50 if quick else 200
+
+
+def row(case: Case, n: int, method: str, quick: bool) -> dict[str, float | str | int] | None:
+    """Return bias, spread, coverage and the share of flagged runs, or None where the method does not apply."""
+    count = repetitions(case, n, method, quick)
+    if count == 0 or (method == "histogram" and case.dimension > 1):
+        return None
+    values, hits, flags = [], [], []
+    for repetition in range(count):
+        x, y = case.draw(np.random.default_rng([n, case.dimension, repetition]), n)
+        found = measure(Samples(x), Samples(y), method=method, seed=repetition)
+        values.append(found.value)
+        hits.append(found.low <= case.truth <= found.high)
+        flags.append(any(finding.code == "LS603" for finding in found.findings))
+    return {
+        "case": case.name,
+        "truth": case.truth,
+        "n": n,
+        "method": method,
+        "mean": float(np.mean(values)),
+        "bias": float(np.mean(values)) - case.truth,
+        "spread": float(np.std(values)),
+        "coverage": float(np.mean(hits))
+        if found.exactness != "estimate" or method == "nearest_neighbours"
+        else math.nan,
+        "flagged": float(np.mean(flags)),
+        "repetitions": count,
+    }
+
+
+def lines(rows: list[dict[str, float | str | int]]) -> list[str]:
+    """Return the table in Markdown."""
+    text = [
+        "| laws | true nats | n | method | mean | bias | spread | coverage of 95 % | flagged | runs |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        coverage = "" if math.isnan(float(r["coverage"])) else f"{float(r['coverage']):.0%}"
+        flagged = f"{float(r['flagged']):.0%}" if r["method"] == "nearest_neighbours" else ""
+        text.append(
+            f"| {r['case']} | {float(r['truth']):.3f} | {int(r['n']):,} | {str(r['method']).replace('_', ' ')} | {float(r['mean']):.3f} "
+            f"| {float(r['bias']):+.3f} | {float(r['spread']):.3f} | {coverage} | {flagged} | {r['repetitions']} |"
+        )
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--methods", default=",".join(METHODS))
+    arguments = parser.parse_args()
+    rows = []
+    collect: Callable[[dict[str, float | str | int]], None] = rows.append
+    for case in CASES:
+        for n in SIZES:
+            for method in arguments.methods.split(","):
+                found = row(case, n, method, arguments.quick)
+                if found is not None:
+                    collect(found)
+                    print(lines([found])[-1], flush=True)
+    if arguments.quick:
+        return
+    page = Path(__file__).with_name("estimators.md")
+    before, _, rest = page.read_text(encoding="utf-8").partition(MARK[0])
+    _, _, after = rest.partition(MARK[1])
+    page.write_text("\n".join([before + MARK[0], "", *lines(rows), "", MARK[1] + after]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
