@@ -88,11 +88,11 @@ def test_an_overflowing_loss_that_is_not_selected_does_not_poison_gradients():
 
     def train(chosen):
         procedure = GradientProcedure(mlp(width=4)(), make_optimizer("sgd"), chosen, [0] * len(chosen))
-        trainer = Trainer(procedure, list(range(len(chosen))), [0.3] * len(chosen), Schedule(3, 32))
+        trainer = Trainer(procedure, list(range(len(chosen))), [0.01] * len(chosen), Schedule(30, 32))
         return trainer.train(GroupData((1,), rows, {"test": rows}))
 
     together, alone = train([squared, overflowing]), train([squared])
-    assert np.abs(together.raw["test"][0, 0]).max() > 200  # where exp of it is inf in float32
+    assert np.abs(together.raw["test"][0, 0]).min() > 500  # exp of it is inf in float32, as it was for many steps
     np.testing.assert_allclose(together.raw["test"][0, 0], alone.raw["test"][0, 0], rtol=1e-5)
     assert together.diverged[0, 0] == 0
 
@@ -170,3 +170,26 @@ def test_layers_that_may_mix_rows_keep_exact_batches():
         loss = losses.get("mse" if units == 1 else "categorical_crossentropy")
         procedure = GradientProcedure(model, make_optimizer("sgd"), [loss], [0])
         assert procedure.exact_batches is exact, model.summary(print_fn=str)
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2, 0, 1], [2, 2, 0, 1, 1], [1, 1, 1, 1, 1]])
+@pytest.mark.parametrize("n_seeds", [1, 5])
+def test_losses_in_any_order_of_configurations_equal_the_losses_alone(order, n_seeds):
+    chosen = [losses.get(name) for name in ("mse", "huber:delta=0.4", "mae")]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n_seeds, 60, 2)).astype(np.float32), rng.normal(size=(n_seeds, 60)).astype(np.float32)
+    data = GroupData(tuple(range(n_seeds)), Part(x, (y,)), {"test": Part(x[:1, :20], (y[:1, :20],))})
+    rates = [0.01 * (k + 1) for k in range(len(order))]
+    network = mlp(width=5)()
+
+    def train(available, which):
+        procedure = GradientProcedure(network, make_optimizer("sgd"), available, [0] * len(available))
+        return Trainer(procedure, which, rates, Schedule(4, 16)).train(data)
+
+    together = train(chosen, order)
+    for k in set(order):
+        alone = train([chosen[k]], [0] * len(order))
+        at = [place for place, which in enumerate(order) if which == k]
+        for name, curve in together.curves.items():
+            np.testing.assert_allclose(curve[:, at], alone.curves[name][:, at], rtol=1e-4, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(together.raw["test"][:, at], alone.raw["test"][:, at], rtol=1e-4, atol=1e-5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 from dataclasses import replace
 
@@ -89,6 +89,14 @@ def test_nothing_finite_to_watch_leaves_the_start(execution):
     assert result.best_epoch.item() == 0 and result.last_epoch.item() == 2 and result.diverged.item() == 0
 
 
+@pytest.mark.parametrize("execution", ["stacked", "sequential"])
+def test_a_tie_is_no_improvement(execution):
+    schedule = Schedule(9, 16, restore_best=True, patience=3, monitor="test")
+    # rate 0: every epoch is as good as the first, so Keras would stop after 1 + patience
+    result = engine(WORK, TRAIN, TEST, seeds=(3,), rates=(0.0,), schedule=schedule, execution=execution)
+    assert result.best_epoch.item() == 1 and result.last_epoch.item() == 4
+
+
 def test_watching_a_part_that_is_not_there_is_refused():
     for schedule in (Schedule(3, 16, patience=2), Schedule(3, 16, restore_best=True, monitor="train")):
         with pytest.raises(ValueError, match=f"monitor '{schedule.monitor}'; expected a part that is evaluated: test"):
@@ -134,16 +142,18 @@ def names_of_threads():
 
 @pytest.mark.parametrize("execution", ["stacked", "sequential"])
 def test_an_interrupt_stops_cleanly_with_finished_groups_handed_over(execution):
-    finished, made, reached = [], [], threading.Event()
+    finished, made, stop, seen = [], [], threading.Event(), []
 
     def make(key):
         made.append(key)
         return group(int(key))
 
     def progress(key, done, every):
-        if key == "2" and done == 2 and not reached.is_set():
-            reached.set()
-            _thread.interrupt_main()
+        if key == "2":
+            seen.append(done)
+            if done == 2:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                assert stop.wait(30)
 
     with pytest.raises(KeyboardInterrupt):
         train_groups(
@@ -152,10 +162,34 @@ def test_an_interrupt_stops_cleanly_with_finished_groups_handed_over(execution):
             lambda key, result: finished.append((key, result.last_epoch.item())),
             workers=1,
             progress=progress,
+            cancelled=stop,
         )
     assert finished == [("1", 40)]
     assert made == ["1", "2"]  # data of a group are made when its turn comes
+    assert seen == [1, 2]
     assert names_of_threads() == []
+
+
+def test_a_group_that_ends_while_stopping_is_handed_over():
+    finished, waiting = [], threading.Event()
+
+    def first():
+        waiting.wait(30)
+        raise OSError("disk on fire")
+
+    def progress(key, done, every):
+        if key == "2" and done == 40:
+            waiting.set()
+
+    with pytest.raises(OSError, match="disk on fire"):
+        train_groups(
+            trainer(),
+            [("1", first), ("2", lambda: group(2))],
+            lambda key, _: finished.append(key),
+            workers=2,
+            progress=progress,
+        )
+    assert finished == ["2"]
 
 
 def test_a_group_that_fails_stops_the_others_and_loses_nothing_finished():

@@ -87,9 +87,13 @@ def train_groups(
                         pending[pool.submit(work, *group)] = group[0]
                 if pending:
                     finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in finished:
+                    # what failed comes last: nothing that ended well is lost
+                    for future in sorted(finished, key=lambda ended: ended.exception() is not None):
                         key = pending.pop(future)
                         done(key, future.result())
         except BaseException:
             stop.set()
+            for future in wait(pending).done:
+                if future.exception() is None:
+                    done(pending[future], future.result())
             raise
