@@ -169,6 +169,5 @@ def test_a_real_other_backend_is_refused():
 def test_the_backend_is_chosen_only_where_nobody_chose():
     code = "from lossmith.training import load_keras; import os; load_keras(); print(os.environ['KERAS_BACKEND'])"
     clean = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
-    for environment in (clean, {**clean, "KERAS_BACKEND": "jax"}):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-        assert done.stdout == "jax\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean)
+    assert done.stdout == "jax\n"
