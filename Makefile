@@ -50,7 +50,7 @@ $(VENV)/.peers: $(VENV)/.test
 	@touch $@
 
 demo: $(VENV)/.runtime
-	@$(BIN)/lossmith compare circles --out demo $(ARGS)
+	@$(BIN)/lossmith compare circles --seeds 50 --out demo $(ARGS)
 	@echo
 	@echo "The report is demo/circles.html: open it in a browser."
 
