@@ -73,7 +73,8 @@ def test_coverage() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("n", "dimension", "shift", "variance"), [(100, 1, 1.0, 1.0), (1000, 1, 1.0, 1.0), (1000, 2, 0.5, 1.5), (10_000, 2, 0.5, 1.5)]
+    ("n", "dimension", "shift", "variance"),
+    [(100, 1, 1.0, 1.0), (1000, 1, 1.0, 1.0), (1000, 2, 0.5, 1.5), (10_000, 2, 0.5, 1.5)],
 )
 def test_coverage_on_rows_that_are_not_flagged(n, dimension, shift, variance) -> None:
     share, flagged = coverage(n, dimension, shift, variance, 150)
@@ -126,7 +127,9 @@ def test_counts_interval_covers() -> None:
     assert abs(hits / 150 - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 150) + 0.02
 
 
-@pytest.mark.parametrize("method", ["histogram", "kernel_density", "classifier", "donsker_varadhan", "nguyen_wainwright_jordan"])
+@pytest.mark.parametrize(
+    "method", ["histogram", "kernel_density", "classifier", "donsker_varadhan", "nguyen_wainwright_jordan"]
+)
 def test_other_estimators(method: str) -> None:
     found = measure(*gaussians(8, 1500, 1, 1.0), method=method)
     assert found.value == pytest.approx(0.5, abs=0.15), method

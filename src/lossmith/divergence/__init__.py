@@ -44,6 +44,9 @@ from lossmith.divergence._smoothing import SMOOTHINGS, probabilities
 from lossmith.divergence._spec import Divergence
 
 if TYPE_CHECKING:
+    from lossmith.divergence._approximate import WORMS, approximate
+    from lossmith.divergence._approximation import Approximation
+    from lossmith.divergence._candidates import CANDIDATES
     from lossmith.divergence._estimators import ESTIMATORS
     from lossmith.divergence._given import Density, Pmf, Samples
     from lossmith.divergence._measure import measure
@@ -53,6 +56,10 @@ if TYPE_CHECKING:
     from lossmith.divergence._two_sample import mmd_test
 
 __all__ = [
+    "Approximation",
+    "CANDIDATES",
+    "WORMS",
+    "approximate",
     "DIVERGENCES",
     "ESTIMATORS",
     "MIXTURE_METHODS",
@@ -99,6 +106,8 @@ __all__ = [
 
 # loaded when first used: the named functions need none of it
 _LATE = {
+    "Approximation": "_approximation",
+    "CANDIDATES": "_candidates",
     "Density": "_given",
     "ESTIMATORS": "_estimators",
     "GaussianMixture": "_mixtures",
@@ -106,6 +115,8 @@ _LATE = {
     "Measurement": "_measurement",
     "Pmf": "_given",
     "Samples": "_given",
+    "WORMS": "_approximate",
+    "approximate": "_approximate",
     "measure": "_measure",
     "mmd_test": "_two_sample",
     "mixture_divergence": "_mixture_methods",

@@ -132,13 +132,16 @@ def inside(
     standard: Callable[[np.ndarray], np.ndarray], location: float, scale: float, low: float, high: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return the log-density of `location + scale Z` from that of Z, minus infinity outside [low, high]."""
+    least, most = np.nextafter((low - location) / scale, math.inf), np.nextafter((high - location) / scale, -math.inf)
 
     def evaluate(x: np.ndarray) -> np.ndarray:
         within = (x >= low) & (x <= high)
         middle = location + scale / 2 if math.isinf(low) or math.isinf(high) else (low + high) / 2
         safe = np.where(within, x, middle)
         with np.errstate(all="ignore"):
-            values = standard((safe - location) / scale) - math.log(scale)
+            # a quotient that rounds to an end of the support is put back inside
+            z = np.clip((safe - location) / scale, least, most)
+            values = standard(z) - math.log(scale)
         # the difference of two infinities is a log-density far below the range of doubles
         return np.where(within & ~np.isnan(values), values, -np.inf)
 

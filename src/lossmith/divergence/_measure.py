@@ -291,7 +291,7 @@ def _solved(p: Law, q: Law, record: Divergence, draws: int, seed: int) -> tuple[
     if not record.relabelling:
         if p.dimension > 1 or p.kind != "continuous":
             raise InvalidInputError(f"{record.name} of {p.label} and {q.label}", expected="densities on the line")
-        return "quadrature", _numeric.distance_by_quadrature(p, q, squared=record.name == "energy_distance")
+        return "quadrature", _numeric.distance_by_quadrature(p, q, energy=record.name == "energy_distance")
     terms = record.terms(**record.configuration) if record.terms is not None else None
     if terms is None:
         raise InvalidInputError(

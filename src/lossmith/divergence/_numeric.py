@@ -143,20 +143,24 @@ def _lacking_mass(law: Law) -> float:
     return gap if gap > 1e-14 else 0.0
 
 
-def distance_by_quadrature(p: Law, q: Law, *, squared: bool) -> Outcome:
-    """Return the integral of |F_p - F_q|, or of its square."""
+def distance_by_quadrature(p: Law, q: Law, *, energy: bool) -> Outcome:
+    """Return the integral of |F_p - F_q|, or the root of twice that of its square."""
     first, second = p.distribution, q.distribution
     if first is None or second is None:
         return Outcome(math.nan, math.inf, 0, "no distribution function")
 
     def gap(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
         apart = np.abs(first(x) - second(x))
-        return (apart * apart if squared else apart) * np.exp(log_slope)
+        return (apart * apart if energy else apart) * np.exp(log_slope)
 
     low, high = min(p.low, q.low), max(p.high, q.high)
     # upper tails of a distribution function hold sixteen digits next to 1 and no more
     found = integrate(_noise_free(gap), low, high, _points(p, q), tolerance=1e-11)
-    return Outcome(found.value, found.error + 1e-15 * found.value, found.evaluations)
+    error = found.error + 1e-15 * found.value
+    if not energy:
+        return Outcome(found.value, error, found.evaluations)
+    value = math.sqrt(2 * found.value)
+    return Outcome(value, math.sqrt(2 * (found.value + error)) - value, found.evaluations)
 
 
 def _noise_free(function: Any) -> Any:
@@ -184,23 +188,31 @@ def by_sum(p: Law, q: Law, terms: Terms) -> Outcome:
         return Outcome(float(terms(Pair(np, np.array([1.0, 0.0]), np.array([0.0, 1.0]))).sum()), 0.0, 2)
     watch = _Watch(p, q, terms)
 
+    masses = [0.0, 0.0]
+
     def block(first: float, size: int) -> float:
         log_p, log_q = watch.logs(first + np.arange(size, dtype=np.float64))
         with np.errstate(all="ignore"):
-            return float(np.sum(terms(Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q))))
+            pair = Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q)
+            masses[0] += float(np.sum(pair.p))
+            masses[1] += float(np.sum(pair.q))
+            return float(np.sum(terms(pair)))
+
+    def rounding(total: float) -> float:
+        # log-masses of the size of lgamma carry its rounding: the masses show how much that is
+        lacking = abs(masses[0] - 1) + abs(masses[1] - 1)
+        return (lacking + 1e-15) * (1 + abs(total)) if math.isfinite(total) else 0.0
 
     if high - low < _MOST_OUTCOMES:
         count = int(high - low) + 1
         total = block(low, count)
-        # log-masses of the size of lgamma carry its rounding
-        error = 1e-14 * abs(total) * max(1.0, math.log(count)) if math.isfinite(total) else 0.0
-        return Outcome(total, error, count, _lost(watch))
+        return Outcome(total, rounding(total), count, _lost(watch))
     least, most = _bulk(p, q)
     centre = math.floor((least + most) / 2)
     up = _one_way(block, centre, high, 1, most - centre)
     down = _one_way(block, centre - 1, low, -1, centre - least)
     total = up.value + down.value
-    error = up.error + down.error + 1e-14 * abs(total) if math.isfinite(total) else 0.0
+    error = up.error + down.error + rounding(total) if math.isfinite(total) else 0.0
     return Outcome(total, error, up.evaluations + down.evaluations, _lost(watch))
 
 

@@ -19,7 +19,8 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _DEPTH = 60
 _MOST = 400_000  # evaluations after which the answer is given with the error it has
 _REACH = 340.0  # logarithm of the largest distance: its square is still a double
-_DEEPEST = 740.0  # minus the logarithm of the smallest distance
+_DEEPEST = 740.0  # minus the logarithm of the smallest distance to an end of the line
+_DEEP = 60.0  # the same for a point inside, where a density has no pole
 # `function(x, log_slope)`: the integrand at x times e^log_slope; taken apart so that neither factor over- or underflows
 Function = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -38,24 +39,20 @@ class Integral:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A piece of the line: x = start + width * s ("linear") or start + width * e^s for s in [low, high].
+    """A piece of the line: x = start + width * e^s for s in [low, high].
 
     `open` says on which side of s the piece was cut off: "high" for a tail, "low" at an end of the line, "" inside.
     """
 
     start: float
     width: float
-    linear: bool
     low: float
     high: float
     open: str = ""
 
     def place(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x and log(dx / ds)."""
-        log_width = math.log(abs(self.width))
-        if self.linear:
-            return self.start + self.width * s, np.full_like(s, log_width)
-        return self.start + self.width * np.exp(s), log_width + s
+        return self.start + self.width * np.exp(s), math.log(abs(self.width)) + s
 
 
 def _stretches(points: list[float], low: float, high: float) -> list[_Stretch]:
@@ -74,15 +71,16 @@ def _stretches(points: list[float], low: float, high: float) -> list[_Stretch]:
     reach = _REACH - max(math.log(spread), 0.0)
     for end, start, width in ((high, last, spread), (low, first, -spread)):
         if not math.isfinite(end):
-            pieces += [_Stretch(start, width, True, 0.0, 1.0), _Stretch(start, width, False, 0.0, reach, "high")]
+            # dense at the last point too: it may be the only hint of where a narrow law has its mass
+            pieces += [_towards(start, width, False), _Stretch(start, width, 0.0, reach, "high")]
     return pieces
 
 
 def _towards(end: float, width: float, outermost: bool) -> _Stretch:
     """Cover the points from `end` to `end + width`, densely at `end`."""
     floor = 5e-324 if end == 0 else abs(end) * 2.0**-53
-    deepest = max(math.log(floor) - math.log(abs(width)), -_DEEPEST)
-    return _Stretch(end, width, False, min(deepest, -1.0), 0.0, "low" if outermost else "")
+    deepest = max(math.log(floor) - math.log(abs(width)), -_DEEPEST if outermost else -_DEEP)
+    return _Stretch(end, width, min(deepest, -1.0), 0.0, "low" if outermost else "")
 
 
 def integrate(
@@ -146,7 +144,7 @@ def _panels(pieces: list[_Stretch]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """Return the piece, the low and the high end of the first panels."""
     owner, low, high = [], [], []
     for number, piece in enumerate(pieces):
-        count = 2 if piece.linear else max(1, math.ceil((piece.high - piece.low) / 2.5))
+        count = max(1, math.ceil((piece.high - piece.low) / 2.5))
         ends = np.linspace(piece.low, piece.high, count + 1)
         owner.append(np.full(count, number))
         low.append(ends[:-1])
