@@ -132,6 +132,23 @@ def normal_values() -> dict[str, float]:
     }
 
 
+def test_laws_that_hardly_overlap() -> None:
+    far = stats.norm(0, 1), stats.norm(300, 1)
+    assert measure(*far, "bhattacharyya").value == pytest.approx(300**2 / 8, rel=1e-12)
+    assert measure(*far, "renyi:alpha=2").value == pytest.approx(300**2, rel=1e-12)
+    assert measure(stats.norm(0, 2), stats.norm(0, 1), "renyi:alpha=2").value == math.inf
+    plane = [stats.multivariate_normal([x, 0], np.eye(2)) for x in (0, 300)]
+    assert measure(*plane, "bhattacharyya").value == pytest.approx(300**2 / 8, rel=1e-12)
+    lost = measure(stats.laplace(0, 1), stats.laplace(300, 1), "bhattacharyya")
+    assert codes(lost) == ["LS602"] and "overlap" in lost.explanation
+
+
+def test_near_equality_falls_back_on_the_integral() -> None:
+    near = stats.norm(0, 1), stats.norm(1e-5, 1)
+    found = measure(*near, "bhattacharyya")
+    assert found.value == pytest.approx(1e-10 / 8, rel=1e-6) and found.method == "quadrature"
+
+
 def test_other_divergences_of_densities() -> None:
     for name, expected in normal_values().items():
         found = measure(*NORMALS, name)
@@ -246,8 +263,9 @@ def test_several_dimensions_by_draws() -> None:
     pair = stats.multivariate_normal([0, 0], np.eye(2)), stats.multivariate_normal([1, 1], 4 * np.eye(2))
     assert measure(*pair).value == pytest.approx(2 * measure(*product).value, rel=1e-12)
     overlap = math.sqrt(4 / 5) * math.exp(-1 / 20)
-    bhattacharyya = measure(*pair, "bhattacharyya", draws=400_000)
-    assert bhattacharyya.low <= -2 * math.log(overlap) <= bhattacharyya.high
+    assert measure(*pair, "bhattacharyya").value == pytest.approx(-2 * math.log(overlap), rel=1e-12)
+    drawn = measure(*pair, "le_cam", draws=400_000)
+    assert drawn.method == "Monte Carlo" and drawn.low > 0
 
 
 def test_the_record() -> None:

@@ -13,7 +13,7 @@ from lossmith.divergence._closed import EPSILON, closed_kl, dirichlet_kl
 from lossmith.divergence._law import Law
 from lossmith.divergence._special import gap_kl, gap_lgamma, gap_log
 
-__all__ = ["closed_multivariate_kl", "normal_law", "product_law", "scipy_multivariate"]
+__all__ = ["closed_multivariate_kl", "normal_law", "normal_log_overlap", "product_law", "scipy_multivariate"]
 
 
 def _vector(values: Any) -> tuple[float, ...]:
@@ -198,6 +198,26 @@ def _normal_kl(p: Law, q: Law) -> float:
     stretched = np.linalg.eigvalsh(_symmetric(np.linalg.solve(root, half.T)))
     apart = np.linalg.solve(root, p.shape["mean"] - q.shape["mean"])
     return math.fsum(gap_log(float(value)) for value in stretched) / 2 + float(apart @ apart) / 2
+
+
+def normal_log_overlap(p: Law, q: Law, order: float) -> tuple[float, float] | None:
+    """Return the logarithm of the integral of `p^order q^(1 - order)` of two normal laws, and a bound on its rounding error."""
+    if p.family != q.family or p.family not in ("normal", "multivariate_normal"):
+        return None
+    if p.family == "normal":
+        means = np.array([p.location]), np.array([q.location])
+        covariances = np.array([[p.scale**2]]), np.array([[q.scale**2]])
+    else:
+        means = p.shape["mean"], q.shape["mean"]
+        covariances = p.shape["covariance"], q.shape["covariance"]
+    mixed = (1 - order) * covariances[0] + order * covariances[1]
+    if np.linalg.eigvalsh(mixed)[0] <= 0:
+        return math.inf, 0.0
+    apart = means[0] - means[1]
+    logs = [float(np.linalg.slogdet(matrix)[1]) for matrix in (mixed, *covariances)]
+    pull = float(apart @ np.linalg.solve(mixed, apart))
+    parts = [-order * (1 - order) * pull / 2, -logs[0] / 2, (1 - order) * logs[1] / 2, order * logs[2] / 2]
+    return math.fsum(parts), 16 * EPSILON * (math.fsum(abs(part) for part in parts) + len(apart))
 
 
 def _symmetric(matrix: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -325,7 +326,38 @@ def _closed(p: Law, q: Law, record: Divergence) -> tuple[float, float] | None:
         if forward is None or backward is None:
             return None
         return forward[0] + backward[0], forward[1] + backward[1]
-    return None
+    return _closed_overlap(p, q, record)
+
+
+def _closed_overlap(p: Law, q: Law, record: Divergence) -> tuple[float, float] | None:
+    """Return a function of the overlap of two normal laws, and a bound on its error; None for anything else."""
+    from lossmith.divergence._laws_multivariate import normal_log_overlap
+
+    order = record.configuration.get("alpha", 0.5)
+    if record.name not in _OVERLAPS or order in (0, 1) or not math.isfinite(order):
+        return None
+    found = normal_log_overlap(p, q, order)
+    if found is None:
+        return None
+    log_overlap, error = found
+    if math.isinf(log_overlap):
+        return math.inf, 0.0
+    value = _OVERLAPS[record.name](log_overlap, order)
+    ends = [_OVERLAPS[record.name](log_overlap + side * error, order) for side in (-1, 1)]
+    return max(0.0, value), max(abs(end - value) for end in ends)
+
+
+_OVERLAPS: dict[str, Callable[[float, float], float]] = {
+    "renyi_divergence": lambda log, order: log / (order - 1),
+    "bhattacharyya_distance": lambda log, _: -log,
+    "hellinger_distance": lambda log, _: math.sqrt(max(0.0, -math.expm1(log))),
+    "tsallis_divergence": lambda log, order: _expm1(log) / (order - 1),
+    "alpha_divergence": lambda log, order: _expm1(log) / (order * (order - 1)),
+}
+
+
+def _expm1(x: float) -> float:
+    return math.inf if x > 709 else math.expm1(x)
 
 
 def _recorded(
@@ -355,7 +387,10 @@ def _recorded(
     findings, explanation = [], _meaning(record)
     if math.isinf(value):
         explanation = "infinite: the integrand does not decay in a tail, or mass lies where the other side has none"
-        findings.append(CHECKS["LS601"].found(f"{p.label}, {q.label}", explanation))
+        code = "LS601"
+        if math.isfinite(found.value):
+            code, explanation = "LS602", "the laws overlap so little that the logarithm of their overlap is lost"
+        findings.append(CHECKS[code].found(f"{p.label}, {q.label}", explanation))
         error, ends = 0.0, [math.inf, math.inf]
     elif found.note:
         findings.append(CHECKS["LS605"].found(f"{p.label}, {q.label}", found.note))
