@@ -378,26 +378,4 @@ def check_text(record: Divergence) -> None:
     assert divergence.get(str(record)) == record
 
 
-CHECKS = [
-    check_value,
-    check_value_near_equality,
-    check_zero_at_equality,
-    check_never_negative,
-    check_zeros,
-    check_symmetry,
-    check_bound,
-    check_metric,
-    check_processing,
-    check_joint_convexity,
-    check_additivity,
-    check_relabelling,
-    check_generator,
-    check_parameters,
-    check_batches,
-    check_libraries,
-    check_gradients,
-    check_units,
-    check_inputs,
-    check_given,
-    check_text,
-]
+CHECKS = [check for name, check in list(globals().items()) if name.startswith("check_")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from lossmith._checks import Finding
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.divergence import _numeric
-from lossmith.divergence._closed import closed_kl
+from lossmith.divergence._closed_divergences import closed_divergence
 from lossmith.divergence._findings import CHECKS
 from lossmith.divergence._given import Pmf, Samples, resolved
 from lossmith.divergence._inputs import nats_per
@@ -286,7 +285,7 @@ def _outside(p: Law, q: Law, record: Divergence) -> str:
 
 
 def _solved(p: Law, q: Law, record: Divergence, draws: int, seed: int) -> tuple[str, Outcome]:
-    closed = _closed(p, q, record)
+    closed = closed_divergence(p, q, record)
     if closed is not None and closed[1] <= 1e-11 * abs(closed[0]):
         return "closed form", Outcome(closed[0], closed[1], 0)
     if not record.relabelling:
@@ -310,54 +309,6 @@ def _solved(p: Law, q: Law, record: Divergence, draws: int, seed: int) -> tuple[
     if closed is not None and not found.error < closed[1]:
         return "closed form", Outcome(closed[0], closed[1], 0)
     return "quadrature", found
-
-
-def _closed(p: Law, q: Law, record: Divergence) -> tuple[float, float] | None:
-    solve = closed_kl
-    if p.kind == "multivariate":
-        from lossmith.divergence._laws_multivariate import closed_multivariate_kl as solve
-    name, order = record.name, record.configuration.get("alpha")
-    if name == "kl_divergence" or (name == "renyi_divergence" and order == 1):
-        return solve(p, q)
-    if name == "reverse_kl_divergence":
-        return solve(q, p)
-    if name == "jeffreys_divergence":
-        forward, backward = solve(p, q), solve(q, p)
-        if forward is None or backward is None:
-            return None
-        return forward[0] + backward[0], forward[1] + backward[1]
-    return _closed_overlap(p, q, record)
-
-
-def _closed_overlap(p: Law, q: Law, record: Divergence) -> tuple[float, float] | None:
-    """Return a function of the overlap of two normal laws, and a bound on its error; None for anything else."""
-    from lossmith.divergence._laws_multivariate import normal_log_overlap
-
-    order = record.configuration.get("alpha", 0.5)
-    if record.name not in _OVERLAPS or order in (0, 1) or not math.isfinite(order):
-        return None
-    found = normal_log_overlap(p, q, order)
-    if found is None:
-        return None
-    log_overlap, error = found
-    if math.isinf(log_overlap):
-        return math.inf, 0.0
-    value = _OVERLAPS[record.name](log_overlap, order)
-    ends = [_OVERLAPS[record.name](log_overlap + side * error, order) for side in (-1, 1)]
-    return max(0.0, value), max(abs(end - value) for end in ends)
-
-
-_OVERLAPS: dict[str, Callable[[float, float], float]] = {
-    "renyi_divergence": lambda log, order: log / (order - 1),
-    "bhattacharyya_distance": lambda log, _: -log,
-    "hellinger_distance": lambda log, _: math.sqrt(max(0.0, -math.expm1(log))),
-    "tsallis_divergence": lambda log, order: _expm1(log) / (order - 1),
-    "alpha_divergence": lambda log, order: _expm1(log) / (order * (order - 1)),
-}
-
-
-def _expm1(x: float) -> float:
-    return math.inf if x > 709 else math.expm1(x)
 
 
 def _recorded(
@@ -385,12 +336,12 @@ def _recorded(
     size = _scaled(record, 1.0, unit)[0]
     error, ends = error * size, [end * size for end in ends]
     findings, explanation = [], _meaning(record)
-    if math.isinf(value):
+    if record.transform is not None and math.isfinite(found.error) and math.isinf(ends[1]) and found.value < math.inf:
+        explanation = "the laws overlap so little that the logarithm of their overlap is lost"
+        findings.append(CHECKS["LS602"].found(f"{p.label}, {q.label}", f"at least {ends[0]:.6g}"))
+    elif math.isinf(value):
         explanation = "infinite: the integrand does not decay in a tail, or mass lies where the other side has none"
-        code = "LS601"
-        if math.isfinite(found.value):
-            code, explanation = "LS602", "the laws overlap so little that the logarithm of their overlap is lost"
-        findings.append(CHECKS[code].found(f"{p.label}, {q.label}", explanation))
+        findings.append(CHECKS["LS601"].found(f"{p.label}, {q.label}", explanation))
         error, ends = 0.0, [math.inf, math.inf]
     elif found.note:
         findings.append(CHECKS["LS605"].found(f"{p.label}, {q.label}", found.note))

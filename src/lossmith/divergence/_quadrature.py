@@ -194,4 +194,4 @@ def _adapt(function: Function, pieces: list[_Stretch], tolerance: float) -> Inte
         owner = np.concatenate([owner[keep], owner[keep]])
         low, high = np.concatenate([low[keep], middle[keep]]), np.concatenate([middle[keep], high[keep]])
         whole = np.concatenate([left[0][keep], right[0][keep]])
-    return Integral(total, error + 1e-15 * spread, evaluations)
+    return Integral(total, error + 4e-15 * spread, evaluations)
