@@ -53,13 +53,20 @@ if TYPE_CHECKING:
     from lossmith.divergence._measurement import Measurement
     from lossmith.divergence._mixture_methods import MIXTURE_METHODS, mixture_divergence
     from lossmith.divergence._mixtures import GaussianMixture
+    from lossmith.divergence._projection import closest_normals
+    from lossmith.divergence._survey import Survey, Sweep, survey, sweep
     from lossmith.divergence._two_sample import mmd_test
 
 __all__ = [
     "Approximation",
     "CANDIDATES",
     "WORMS",
+    "Survey",
+    "Sweep",
     "approximate",
+    "closest_normals",
+    "survey",
+    "sweep",
     "DIVERGENCES",
     "ESTIMATORS",
     "MIXTURE_METHODS",
@@ -117,7 +124,12 @@ _LATE = {
     "Samples": "_given",
     "WORMS": "_approximate",
     "approximate": "_approximate",
+    "Survey": "_survey",
+    "Sweep": "_survey",
+    "closest_normals": "_projection",
     "measure": "_measure",
+    "survey": "_survey",
+    "sweep": "_survey",
     "mmd_test": "_two_sample",
     "mixture_divergence": "_mixture_methods",
 }

@@ -19,7 +19,7 @@ from lossmith.divergence._given import Pmf, Samples, resolved
 from lossmith.divergence._neighbours import entropy_curve
 from lossmith.divergence._pair import Pair
 
-__all__ = ["WORMS", "approximate"]
+__all__ = ["WORMS", "Known", "approximate", "read"]
 
 # the teeth of a hundred worms, 0 to 10
 WORMS = Pmf((2, 3, 5, 14, 16, 15, 12, 8, 10, 8, 7), given="counts", name="worms")
@@ -29,7 +29,9 @@ _MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Data:
+class Known:
+    """Data to be approximated: places with weights, how many observations they are, and how often each was seen."""
+
     points: Points
     kind: Literal["discrete", "continuous"]
     name: str
@@ -83,7 +85,7 @@ def approximate(
         raise InvalidInputError(f"direction={direction!r}", expected="'forward' or 'reverse'")
     if not 0 < level < 1:
         raise InvalidInputError(f"level={level!r}", expected="a number between 0 and 1")
-    known = _read(data, seed)
+    known = read(data, seed)
     families = [family for family in CANDIDATES.values() if family.kind == known.kind]
     if candidates is not None:
         families = [CANDIDATES[name] for name in candidates]
@@ -95,7 +97,14 @@ def approximate(
     return _ranked(known, families, found, losses, direction, level)
 
 
-def _read(data: Any, seed: int) -> _Data:
+def read(data: Any, seed: int) -> Known:
+    """Return data as places with weights: outcomes with shares, or rows.
+
+    Raises
+    ------
+    InvalidInputError
+        Outcomes that are no numbers; several features; one value only.
+    """
     source = resolved(data, "data")
     if isinstance(source, Pmf):
         values, _, outcomes = source.checked("data")
@@ -110,7 +119,7 @@ def _read(data: Any, seed: int) -> _Data:
             whole = bool(np.all(counts == np.round(counts)))
             counts = counts if whole else None
         n = None if counts is None else int(counts.sum())
-        return _Data(
+        return Known(
             Points(places, values, float(places.min()), float(places.max())),
             "discrete",
             source.name or "data",
@@ -131,9 +140,9 @@ def _read(data: Any, seed: int) -> _Data:
     if np.all(values == np.round(values)) and np.unique(values).size < values.size / 2:
         places, seen = np.unique(values, return_counts=True)
         points = Points(places, seen / seen.sum(), float(places.min()), float(places.max()))
-        return _Data(points, "discrete", name, int(seen.sum()), seen.astype(np.float64))
+        return Known(points, "discrete", name, int(seen.sum()), seen.astype(np.float64))
     points = Points(values, np.full(values.size, 1 / values.size), float(values.min()), float(values.max()))
-    return _Data(points, "continuous", name, values.size, None)
+    return Known(points, "continuous", name, values.size, None)
 
 
 def _bins(points: Points) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +153,7 @@ def _bins(points: Points) -> tuple[np.ndarray, np.ndarray]:
     return edges, (shares + 0.5) / (shares.sum() + 0.5 * shares.size)
 
 
-def _reverse(frozen: Any, known: _Data) -> float:
+def _reverse(frozen: Any, known: Known) -> float:
     """Return D(model || data): over the outcomes, or over bins of a sample."""
     if known.kind == "continuous":
         edges, shares = _bins(known.points)
@@ -157,7 +166,7 @@ def _reverse(frozen: Any, known: _Data) -> float:
     return _sum(masses / math.fsum(masses), _smoothed(known))
 
 
-def _smoothed(known: _Data) -> np.ndarray:
+def _smoothed(known: Known) -> np.ndarray:
     if known.counts is None:
         return known.points.weights
     return (known.counts + 0.5) / (known.counts.sum() + 0.5 * known.counts.size)
@@ -168,7 +177,7 @@ def _sum(p: np.ndarray, q: np.ndarray) -> float:
         return float(np.sum(_terms.kl(Pair(np, p, q))))
 
 
-def _forward(frozen: Any, known: _Data, entropy: float) -> float:
+def _forward(frozen: Any, known: Known, entropy: float) -> float:
     logs = log_density(frozen, known.kind, known.points.places)
     used = known.points.weights > 0
     if known.kind == "discrete":
@@ -178,7 +187,7 @@ def _forward(frozen: Any, known: _Data, entropy: float) -> float:
     return -float(known.points.weights[used] @ logs[used]) - entropy
 
 
-def _fit(family: CandidateFamily, known: _Data, direction: str) -> tuple[tuple[float, ...], Any] | str:
+def _fit(family: CandidateFamily, known: Known, direction: str) -> tuple[tuple[float, ...], Any] | str:
     """Return the parameters and the frozen distribution, or why there is none."""
     from scipy import stats
 
@@ -192,7 +201,7 @@ def _fit(family: CandidateFamily, known: _Data, direction: str) -> tuple[tuple[f
     return values, family.freeze(stats, values, known.points)
 
 
-def _reverse_fit(family: CandidateFamily, known: _Data, forward: tuple[float, ...]) -> tuple[float, ...]:
+def _reverse_fit(family: CandidateFamily, known: Known, forward: tuple[float, ...]) -> tuple[float, ...]:
     """Return the parameters of least reverse divergence: it has a minimum at every mode, so that several starts are needed."""
     starts = [forward]
     if "loc" in family.parameters:
@@ -214,7 +223,7 @@ def _reverse_fit(family: CandidateFamily, known: _Data, forward: tuple[float, ..
 
 
 def _held_out(
-    families: list[CandidateFamily], found: list[Any], known: _Data, direction: str, seed: int
+    families: list[CandidateFamily], found: list[Any], known: Known, direction: str, seed: int
 ) -> list[np.ndarray | None]:
     """Return, for each family, the held-out log-loss of every observation, or None where there are none to hold out."""
     if known.n is None or known.n < 2 * _FOLDS or direction == "reverse":
@@ -255,7 +264,7 @@ def _part(points: Points, kept: np.ndarray, kind: str) -> Points:
 
 
 def _ranked(
-    known: _Data,
+    known: Known,
     families: list[CandidateFamily],
     found: list[Any],
     losses: list[np.ndarray | None],
@@ -305,7 +314,7 @@ def _score(one: Candidate, loss: np.ndarray | None) -> float:
     return one.divergence if loss is None else float(np.mean(loss))
 
 
-def _entropy(known: _Data) -> float:
+def _entropy(known: Known) -> float:
     """Return the entropy of the data, without the bias of counting where there are counts."""
     weights = known.points.weights
     if known.kind == "discrete":
@@ -317,7 +326,7 @@ def _entropy(known: _Data) -> float:
 
 
 def _candidate(
-    family: CandidateFamily, fit: Any, loss: np.ndarray | None, known: _Data, entropy: float, direction: str
+    family: CandidateFamily, fit: Any, loss: np.ndarray | None, known: Known, entropy: float, direction: str
 ) -> Candidate:
     nan = math.nan
     if isinstance(fit, str):
@@ -347,7 +356,7 @@ def _candidate(
     )  # fmt: skip
 
 
-def _ks(frozen: Any, known: _Data) -> float:
+def _ks(frozen: Any, known: Known) -> float:
     order = np.argsort(known.points.places, kind="stable")
     reached = np.cumsum(known.points.weights[order])
     model = np.asarray(frozen.cdf(known.points.places[order]))
@@ -357,7 +366,7 @@ def _ks(frozen: Any, known: _Data) -> float:
     return float(max(np.max(above), np.max(np.abs(reached - known.points.weights[order] - model))))
 
 
-def _answered(known: _Data, candidates: tuple[Candidate, ...], direction: str, level: float) -> Approximation:
+def _answered(known: Known, candidates: tuple[Candidate, ...], direction: str, level: float) -> Approximation:
     best = candidates[0]
     alike = [one.name for one in candidates if one.indistinguishable]
     how = "held-out divergence" if math.isfinite(best.low) and best.high > best.low else "divergence"

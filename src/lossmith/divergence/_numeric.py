@@ -15,7 +15,7 @@ from lossmith.divergence._pair import Pair
 from lossmith.divergence._quadrature import integrate
 from lossmith.divergence._terms import Terms
 
-__all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature"]
+__all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature", "points_of"]
 
 _SHARES = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1 - 1e-6, 1 - 1e-12])
 _MOST_OUTCOMES = 2**23
@@ -100,7 +100,7 @@ def by_quadrature(p: Law, q: Law, terms: Terms) -> Outcome:
         pair = pair_at(x, log_slope)
         return _beyond_doubles(pair, terms(pair))
 
-    low, high, points = min(p.low, q.low), max(p.high, q.high), _points(p, q)
+    low, high, points = min(p.low, q.low), max(p.high, q.high), points_of(p, q)
     found = integrate(generalised, low, high, points)
     if terms is _terms.kl and not found.error <= 1e-12 * found.value:
         # the plain form does not need the mass of q where p has none, the generalised one loses nothing near equality
@@ -142,7 +142,7 @@ def _lacking_mass(law: Law) -> float:
     """
     if law.family not in ("", "transformed") or law.dimension > 1:
         return 0.0
-    found = integrate(lambda x, log_slope: np.exp(law.log_density(x) + log_slope), law.low, law.high, _points(law))
+    found = integrate(lambda x, log_slope: np.exp(law.log_density(x) + log_slope), law.low, law.high, points_of(law))
     gap = abs(found.value - 1)
     if not gap <= 1e-6 + found.error:
         raise DomainError(
@@ -165,7 +165,7 @@ def distance_by_quadrature(p: Law, q: Law, *, energy: bool) -> Outcome:
 
     low, high = min(p.low, q.low), max(p.high, q.high)
     # upper tails of a distribution function hold sixteen digits next to 1 and no more
-    found = integrate(_noise_free(gap), low, high, _points(p, q), tolerance=1e-11)
+    found = integrate(_noise_free(gap), low, high, points_of(p, q), tolerance=1e-11)
     error = found.error + 1e-15 * found.value
     if not energy:
         return Outcome(found.value, error, found.evaluations)
@@ -181,7 +181,8 @@ def _noise_free(function: Any) -> Any:
     return evaluate
 
 
-def _points(*laws: Law) -> list[float]:
+def points_of(*laws: Law) -> list[float]:
+    """Return where the laws have their mass, bend or end."""
     points: list[float] = []
     for law in laws:
         points += [law.low, law.high, *law.places]
