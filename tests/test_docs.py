@@ -84,7 +84,8 @@ def test_every_record_is_documented(kind, record):
     for field in dataclasses.fields(record):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         value = getattr(record, field.name)
-        if required and isinstance(value, str | tuple) and not value:
+        # a family of laws may have no free parameter
+        if required and isinstance(value, str | tuple) and not value and field.name != "parameters":
             empty.append(field.name)
     assert empty == []
     names = {field.name for field in dataclasses.fields(record)}

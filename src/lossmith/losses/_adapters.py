@@ -145,6 +145,14 @@ def as_optax(loss: Loss) -> Callable[[Array, Array], Array]:
 
     It can be compiled and differentiated; shapes are checked, values are not. Targets for several classes are rows of
     probabilities, or class ids with an integer dtype.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from lossmith import losses
+    >>> squared = losses.as_optax(losses.get("mse"))
+    >>> squared(jnp.array([0.0, 3.0]), jnp.array([1.0, 1.0])).tolist()
+    [1.0, 4.0]
     """
     jax = _load("jax")
     xp = jax.numpy
