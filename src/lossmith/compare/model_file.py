@@ -68,6 +68,7 @@ def write_file(data: bytes, path: PathType) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that nobody else may read
         os.replace(temporary, target)
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
@@ -100,6 +101,13 @@ def load(path: PathType) -> TrainedModel:
             f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"
         ) from error
     return from_bytes(data, name=name)
+
+
+def _umask() -> int:
+    """Return the permissions that new files lack; the system tells them only when they are set."""
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def to_bytes(trained: TrainedModel) -> bytes:
