@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from latex2mathml.converter import convert
 
-from loss_draws import N_CLASSES, draw_raw, draw_target, gradients, other_value, raw_shape, units, values
+from loss_draws import N_CLASSES, along_batches, draw_raw, draw_target, gradients, other_value, raw_shape, units, values
 from lossmith import losses
 from lossmith._errors import DomainError, ShapeError
 from lossmith.losses import Loss
@@ -30,21 +30,31 @@ def check_shapes(loss: Loss) -> None:
     assert loss(raw, target).shape == (6,)
     wrong = [(raw, target[:, None]), (raw[:, None], target), (raw, target[:5]), (raw[:1], target), (raw, target[:1])]
     if loss.head.units != 1:
-        wrong += [(raw[:, :-1], target), (raw[:, :1], target), (raw[:, 0], target)]
+        wrong += [(raw[:, 0], target)]
+    if loss.head.units != 1 and loss.encoding != "class_ids":
+        wrong += [(raw[:, :-1], target), (raw[:, :1], target)]
+    if loss.head.units == "n_outputs" and loss.encoding != "class_ids":
+        wrong += [(raw, target[:, :1]), (raw, target[0])]
     if loss.encoding == "distribution":
         wrong += [(raw, target[:, :1]), (raw, target[0]), (raw, np.zeros((6, 1), dtype=np.int64))]
     for bad_raw, bad_target in wrong:
         with pytest.raises(ShapeError):
             loss(bad_raw, bad_target)
+    if loss.batchwise:
+        return
     one = loss(raw[:1], target[:1])
     np.testing.assert_allclose(one, loss(raw, target)[:1], rtol=1e-12, err_msg="one row alone is another value")
 
 
 def check_rows_are_independent(loss: Loss) -> None:
-    """The value of a sample does not depend on its neighbours."""
+    """The value of a sample depends on its neighbours where the record says so only, and never on their order."""
     raw, target = draw_raw(loss, 6, 2), draw_target(loss, 6, 3)
     order = np.array([3, 0, 5, 1, 4, 2])
-    np.testing.assert_allclose(values(loss, raw[order], target[order]), values(loss, raw, target)[order], rtol=1e-12)
+    np.testing.assert_allclose(values(loss, raw[order], target[order]), values(loss, raw, target)[order], rtol=1e-9)
+    moved = raw.copy()
+    moved[0] += 1.0
+    others = values(loss, moved, target)[1:] - values(loss, raw, target)[1:]
+    assert np.any(others != 0) == loss.batchwise, f"{loss}: batchwise={loss.batchwise}"
 
 
 def check_domain(loss: Loss) -> None:
@@ -58,6 +68,7 @@ def check_domain(loss: Loss) -> None:
     outside += [low] if np.isfinite(low) and not loss.interval.closed_low else []
     outside += [high] if np.isfinite(high) and not loss.interval.closed_high else []
     outside += [0.0] if loss.encoding == "minus_one_one" else []
+    outside += [0.5] if loss.encoding == "class_ids" else []
     for value in outside:
         bad = target.copy()
         bad[(1,) + (0,) * (bad.ndim - 1)] = value
@@ -80,7 +91,7 @@ def check_domain(loss: Loss) -> None:
     else:
         for edge, closed in ((low, loss.interval.closed_low), (high, loss.interval.closed_high)):
             if np.isfinite(edge) and closed:
-                assert np.all(np.isfinite(loss(raw, np.full(4, edge))))
+                assert np.all(np.isfinite(loss(raw, np.full_like(target, edge))))
 
 
 def check_gradient(loss: Loss) -> None:
@@ -88,6 +99,12 @@ def check_gradient(loss: Loss) -> None:
     raw, target = draw_raw(loss, 40, 6), draw_target(loss, 40, 7)
     derivative = gradients(loss, raw, target)
     step = 1e-6
+    if loss.batchwise:
+        for seed in range(5):
+            way = draw_raw(loss, 40, 100 + seed, scale=1.0)
+            difference = values(loss, raw + step * way, target) - values(loss, raw - step * way, target)
+            np.testing.assert_allclose(np.sum(derivative * way), np.sum(difference) / (2 * step), rtol=2e-5, atol=2e-6)
+        return
     for unit in range(1 if raw.ndim == 1 else raw.shape[1]):
         shift = np.zeros_like(raw)
         shift[(..., unit) if raw.ndim > 1 else ...] = step
@@ -98,18 +115,26 @@ def check_gradient(loss: Loss) -> None:
 
 def check_finite(loss: Loss) -> None:
     """Value and gradient are finite at extreme scores, ties, underflow and the edges of the domain, in both precisions."""
-    hard = draw_target(loss, 8, 8, hard=True)
-    soft = draw_target(loss, 8, 9)
     signs = np.where(np.random.default_rng(10).random(raw_shape(loss, 8)) < 0.5, -1.0, 1.0)
+    cases = [
+        (size * way, target)
+        for size in (0.0, 1e-30, 1e-6, 30.0, 100.0, 800.0, 1e4)
+        for way in (signs, np.ones_like(signs), -np.ones_like(signs))
+        for target in (draw_target(loss, 8, 8, hard=True), draw_target(loss, 8, 9))
+    ]
+    if loss.batchwise:
+        cases = cases[::5]
+    else:
+        cases = [tuple(np.concatenate(arrays) for arrays in zip(*cases, strict=True))]
     for dtype in (np.float32, np.float64):
-        for target in (hard, soft):
-            for size in (0.0, 1e-30, 1e-6, 30.0, 100.0, 800.0, 1e4):
-                for raw in (size * signs, np.full_like(signs, size), np.full_like(signs, -size)):
-                    where = f"{loss} at {size} in {np.dtype(dtype)}"
-                    value = values(loss, raw.astype(dtype), target.astype(dtype))
-                    assert value.dtype == dtype, where
-                    assert np.all(np.isfinite(value)), where
-                    assert np.all(np.isfinite(gradients(loss, raw, target, dtype))), f"gradient of {where}"
+        for raw, target in cases:
+            value = values(loss, raw.astype(dtype), target.astype(dtype))
+            assert value.dtype == dtype
+            lost = ~np.isfinite(value)
+            assert not np.any(lost), f"{loss} in {np.dtype(dtype)} at {raw[lost][:3]}, {target[lost][:3]}"
+            slope = gradients(loss, raw, target, dtype)
+            lost = ~np.all(np.isfinite(slope.reshape(len(slope), -1)), axis=-1)
+            assert not np.any(lost), f"gradient of {loss} in {np.dtype(dtype)} at {raw[lost][:3]}, {target[lost][:3]}"
 
 
 def check_precision(loss: Loss) -> None:
@@ -173,13 +198,13 @@ def check_documented(loss: Loss) -> None:
     assert set(loss.code) <= {"keras", "keras_class_ids", "optax", "torch", "sklearn"}
     if loss.depends:
         fields = loss.depends(**loss.configuration)
-        assert set(fields) <= {*FLAGS, "elicits", "full_support", "interval"}
+        assert set(fields) <= {*FLAGS, "elicits", "head"}
         assert replace(loss, **fields) == loss, f"depends() contradicts the record of {loss}"
 
 
 def check_flag_convex(loss: Loss) -> None:
     """Convex: never above the chord at the midpoint. Otherwise: a witness is found."""
-    n, worst = 4000, -np.inf
+    n, worst = 60 if loss.batchwise else 4000, -np.inf
     for scale in (0.3, 1.5, 6.0):
         first, second = draw_raw(loss, n, 17, scale=scale), draw_raw(loss, n, 18, scale=scale)
         target = draw_target(loss, n, 19)
@@ -189,21 +214,33 @@ def check_flag_convex(loss: Loss) -> None:
     assert (worst < 1e-9) == loss.convex, f"{loss}: convex={loss.convex}, midpoint above the chord by {worst:.2g}"
 
 
+def _largest_jump(loss: Loss, points: int, seed: int) -> float:
+    """Return the largest jump of value or slope between neighbours on a line; the last line passes through 0."""
+    n = 6 if loss.batchwise else 1
+    drawn = draw_target(loss, n + 7, 20 + seed)
+    target = drawn[:n] if seed % 2 else drawn[-n:]  # soft targets and edges of the domain come first
+    direction = draw_raw(loss, n, 40 + seed, scale=1.0)
+    direction = direction / np.linalg.norm(direction)
+    start = draw_raw(loss, n, 60 + seed, scale=0.3) - 4 * direction
+    if seed == 5:
+        start[0] = -4 * direction[0]
+    steps = np.linspace(0, 8, points)
+    if loss.batchwise:
+        value, slope = along_batches(loss, start + steps.reshape((-1,) + (1,) * start.ndim) * direction, target)
+        slope = np.sum(slope * direction, axis=tuple(range(1, slope.ndim)))
+    else:
+        line = start + steps.reshape((points,) + (1,) * (start.ndim - 1)) * direction
+        targets = np.repeat(target, points, axis=0)
+        value, slope = values(loss, line, targets), gradients(loss, line, targets)
+        slope = slope if slope.ndim == 1 else slope @ direction[0]
+    return float(np.max(np.abs(np.diff(slope))) + np.max(np.abs(np.diff(value))))
+
+
 def check_flag_smooth(loss: Loss) -> None:
     """Smooth: jumps of the derivative along a line shrink with the step. Otherwise: a jump that stays is found."""
     stays = 0.0
-    for seed in range(6):
-        target = draw_target(loss, 1, 20 + seed, hard=seed % 2 == 0)
-        direction = draw_raw(loss, 1, 40 + seed, scale=1.0)
-        direction = direction / np.linalg.norm(direction)
-        start = draw_raw(loss, 1, 60 + seed, scale=0.3) - 4 * direction
-        jumps = []
-        for points in (1001, 8001):
-            steps = np.linspace(0, 8, points).reshape((points,) + (1,) * (start.ndim - 1))
-            line = start + steps * direction
-            slope = gradients(loss, line, np.repeat(target, points, axis=0))
-            slope = slope if slope.ndim == 1 else slope @ direction[0]
-            jumps.append(float(np.max(np.abs(np.diff(slope)))))
+    for seed in (0, 1, 2, 5):
+        jumps = [_largest_jump(loss, points, seed) for points in (128, 1024)]
         stays = max(stays, jumps[1] / max(jumps[0], 1e-9))
     # a Lipschitz derivative gives 1/8, a jump gives 1
     assert (stays < 0.5) == loss.smooth, (
@@ -212,16 +249,18 @@ def check_flag_smooth(loss: Loss) -> None:
 
 
 def _extreme(loss: Loss, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    n = 400
-    raw = np.concatenate([draw_raw(loss, n, 21, scale=scale), draw_raw(loss, n, 22, scale=3.0)])
-    target = np.concatenate([draw_target(loss, n, 23, scale=scale), draw_target(loss, n, 24, scale=scale)])
-    return raw, target
+    n = 20 if loss.batchwise else 250
+    raw = [draw_raw(loss, n, 21 + place, scale=size) for place, size in enumerate((scale, 3.0, 1 / scale, 3.0))]
+    target = [draw_target(loss, n, 25 + place, scale=scale) for place in range(4)]
+    if loss.task == "regression" and loss.head.units != 1:  # a good value with any scale
+        raw[3][:, 0] = target[3] + 1e-4 * raw[3][:, 0]
+    return np.concatenate(raw), np.concatenate(target)
 
 
 def check_flag_bounded(loss: Loss) -> None:
     """Bounded: the largest value stops growing with raw outputs and targets. Otherwise it goes on growing."""
-    near, far = (float(np.max(values(loss, *_extreme(loss, scale)))) for scale in (1e2, 1e4))
-    assert (far - near < 1e-2 * (1 + abs(near))) == loss.bounded, (
+    near, far = (float(np.max(values(loss, *_extreme(loss, scale)))) for scale in (1e3, 1e5))
+    assert (far - near < 1e-2 * (1 + abs(near)) and far < 300) == loss.bounded, (
         f"{loss}: bounded={loss.bounded}, {near:.6g} -> {far:.6g}"
     )
 
@@ -235,14 +274,14 @@ def check_flag_robust(loss: Loss) -> None:
 def check_flag_symmetric_noise(loss: Loss) -> None:
     """Symmetric under noise: the sum over all classes does not depend on the raw output."""
     raw = draw_raw(loss, 50, 25)
-    if loss.task == "multiclass" and not loss.full_support:
+    if loss.encoding == "distribution" and not loss.full_support:
         classes = list(np.eye(N_CLASSES))
-    elif loss.encoding in ("zero_one", "minus_one_one"):
+    elif loss.task == "binary" and not loss.batchwise:
         classes = [0.0 if loss.encoding == "zero_one" else -1.0, 1.0]
     else:
         assert not loss.symmetric_noise
         return
-    shape = (50, N_CLASSES) if loss.task == "multiclass" else (50,)
+    shape = (50, N_CLASSES) if loss.encoding == "distribution" else (50,)
     total = sum(values(loss, raw, np.broadcast_to(target, shape)) for target in classes)
     assert (np.ptp(total) < 1e-9) == loss.symmetric_noise, (
         f"{loss}: symmetric_noise={loss.symmetric_noise}, {np.ptp(total):.3g}"
@@ -251,13 +290,19 @@ def check_flag_symmetric_noise(loss: Loss) -> None:
 
 def check_same_gradient(loss: Loss) -> None:
     """Losses that share a gradient label share every gradient; others do not."""
+    one_hot = loss.same_gradient_on == "one-hot targets"
     if not loss.same_gradient_as:
-        assert loss.gradient_label == str(loss)
+        assert loss.gradient_label() == loss.gradient_label(one_hot=True) == str(loss)
         return
-    other = losses.get(loss.gradient_label)
-    raw, target = draw_raw(loss, 40, 26), draw_target(loss, 40, 27)
+    other = losses.get(loss.gradient_label(one_hot=True))
+    assert other.name == loss.same_gradient_as
+    assert loss.gradient_label() == (str(loss) if one_hot else str(other))
+    raw, target = draw_raw(loss, 40, 26), draw_target(loss, 40, 27, hard=one_hot)
     np.testing.assert_allclose(gradients(loss, raw, target), gradients(other, raw, target), rtol=1e-9, atol=1e-12)
     assert units(other) == units(loss)
+    if one_hot:
+        soft = draw_target(loss, 40, 27)[:5]
+        assert np.max(np.abs(gradients(loss, raw[:5], soft) - gradients(other, raw[:5], soft))) > 1e-3 or loss.values
 
 
 CHECKS = (

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lossmith.losses import LOSSES, Loss
+from lossmith.losses import EVERY, Loss
 
 N_CLASSES = 4
 GRID = {  # values of parameters away from their defaults; a parameter without an entry gets `other_value`
@@ -27,6 +27,8 @@ def other_value(parameter, current: float) -> float:
         candidates = [low + share * (high - low) for share in (0.3, 0.65)]
     elif np.isfinite(low):
         candidates = [low + 0.7, low + 1.9]
+    elif np.isfinite(high):
+        candidates = [high - 0.7, high - 1.9]
     else:
         candidates = [-0.8, 1.3]
     return next(value for value in candidates if value != current)
@@ -36,28 +38,67 @@ def configurations(loss: Loss) -> list[Loss]:
     """Return the loss at its defaults and with each parameter moved away from them."""
     found = [loss]
     for parameter in loss.parameters:
-        values = PARTICULAR.get(loss.name, {}).get(parameter.name) or GRID.get(parameter.name) or ()
-        legal = [value for value in values if value in parameter.interval and value != parameter.default]
+        found_values = PARTICULAR.get(loss.name, {}).get(parameter.name) or GRID.get(parameter.name) or ()
+        legal = [value for value in found_values if value in parameter.interval and value != parameter.default]
         for value in legal or [other_value(parameter, parameter.default)]:
             found.append(loss.configured(**{parameter.name: value}))
     return found
 
 
-PARTICULAR: dict[str, dict[str, tuple[float, ...]]] = {}
+PARTICULAR: dict[str, dict[str, tuple[float, ...]]] = {
+    "general_robust": {"alpha": (2.0, 0.0, -2.0, 0.5, 1.5)},
+    "renyi_divergence": {"order": (0.3, 1.0, 2.0)},
+    "asymmetric": {"gamma_negative": (0.0, 1.5)},
+    "multilabel_asymmetric": {"gamma_negative": (1.5,)},
+    "weighted_binary_crossentropy": {"positive_weight": (0.5, 1.0)},
+    "margin_logistic": {"margin": (0.0, 2.0)},
+    "poly1_crossentropy": {"epsilon": (-0.5, 0.0, 2.0)},
+    "bi_tempered": {"t1": (0.0, 0.5, 1.0), "t2": (1.0, 2.0)},
+    "ldr_kl": {"margin": (0.0, 1.0)},
+    "epsilon_insensitive": {"epsilon": (0.0, 0.5)},
+    "squared_epsilon_insensitive": {"epsilon": (0.0, 0.5)},
+    "adaptive_robust": {},
+    "categorical_mean_squared_error": {"label_weight": (5.0,), "label_value": (3.0,)},
+    "nt_xent": {"temperature": (0.5,)},
+}
+
+
+def moved(loss: Loss) -> Loss:
+    """Return the loss with every parameter away from its default."""
+    values = {}
+    for parameter in loss.parameters:
+        listed = PARTICULAR.get(loss.name, {}).get(parameter.name) or GRID.get(parameter.name) or ()
+        legal = [value for value in listed if value in parameter.interval and value != parameter.default]
+        values[parameter.name] = legal[0] if legal else other_value(parameter, parameter.default)
+    return loss.configured(**values)
+
+
+def some_configurations() -> list[Loss]:
+    """Return every loss at its defaults and, where it has parameters, with all of them moved."""
+    return [one for loss in EVERY.values() for one in ((loss, moved(loss)) if loss.parameters else (loss,))]
 
 
 def every_configuration() -> list[Loss]:
     """Return every loss of the catalogue in every configuration of the grid."""
-    return [configured for loss in LOSSES.values() for configured in configurations(loss)]
+    return [configured for loss in EVERY.values() for configured in configurations(loss)]
+
+
+def rest_of_grid() -> list[Loss]:
+    """Return the configurations of the grid that are not among `some_configurations`."""
+    some = {str(loss) for loss in some_configurations()}
+    return [loss for loss in every_configuration() if str(loss) not in some]
 
 
 def draw_target(loss: Loss, n: int, seed: int, *, scale: float = 1.0, hard: bool = False) -> np.ndarray:
     """Return `n` legal encoded targets, edges of the domain included; `hard` leaves out soft class targets."""
     rng = np.random.default_rng(seed)
+    wide = (n, N_CLASSES) if loss.head.units == "n_outputs" else (n,)
+    if loss.encoding == "class_ids":
+        return rng.integers(0, max(n // 3, 2), n).astype(float)
     if loss.encoding == "zero_one":
-        target = rng.integers(0, 2, n).astype(float)
+        target = rng.integers(0, 2, wide).astype(float)
         if not hard:
-            target[: n // 4] = rng.random(n // 4)
+            target[: n // 4] = rng.random((n // 4, *wide[1:]))
         return target
     if loss.encoding == "minus_one_one":
         return rng.choice([-1.0, 1.0], n)
@@ -72,13 +113,15 @@ def draw_target(loss: Loss, n: int, seed: int, *, scale: float = 1.0, hard: bool
         return target
     low, high = loss.interval.low, loss.interval.high
     if np.isfinite(low) and np.isfinite(high):
-        return low + (high - low) * rng.beta(1.5, 3.0, n)
+        return low + (high - low) * rng.beta(1.5, 3.0, wide)
     if np.isfinite(low):
-        target = low + scale * rng.gamma(1.3, 1.0, n)
+        target = low + scale * rng.gamma(1.3, 1.0, wide)
         if loss.interval.closed_low:
             target[: max(n // 10, 1)] = low
+        elif scale > 1:
+            target[: n // 4] = low + rng.random((n // 4, *wide[1:])) / scale
         return target
-    return scale * (rng.gamma(1.3, 1.0, n) - 1.3)
+    return scale * (rng.gamma(1.3, 1.0, wide) - 1.3)
 
 
 def units(loss: Loss) -> int:
@@ -101,6 +144,19 @@ def values(loss: Loss, raw: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def gradients(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
     """Return the derivative of the summed values by the raw outputs, through JAX."""
+    n = len(raw)
+    if not loss.batchwise:
+        # few shapes: JAX compiles every operation once for each of them
+        rows = next(size for size in (64, 1024) if size >= n) - n
+        raw, target = (np.concatenate([array, np.repeat(array[-1:], rows, axis=0)]) for array in (raw, target))
     with jax.enable_x64(dtype == np.float64):
         raw_array, target_array = jnp.asarray(raw, dtype=dtype), jnp.asarray(target, dtype=dtype)
-        return np.asarray(jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array))
+        return np.asarray(jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array))[:n]
+
+
+def along_batches(loss: Loss, batches: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the summed value of each batch of raw outputs, all with one batch of targets, and its derivatives."""
+    with jax.enable_x64(True):
+        one = jax.vmap(lambda raw: jnp.sum(loss.pointwise(raw, jnp.asarray(target), xp=jnp)))
+        value, pull = jax.vjp(one, jnp.asarray(batches))
+        return np.asarray(value), np.asarray(pull(jnp.ones_like(value))[0])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import product
+
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 
 from loss_draws import draw_raw, draw_target, values
 from lossmith.losses import Loss
 
-NAMED = ("mean", "median", "quantile", "geometric mean", "mean and variance", "probabilities")
 CLASSES = np.array([0.45, 0.35, 0.2])  # no class above one half
-MAJORITY = np.array([0.6, 0.25, 0.15])
+MAJORITIES = (np.array([0.6, 0.25, 0.15]), np.array([0.52, 0.46, 0.02]))
 
 
 def _interval_of_minima(expected, low: float, high: float) -> tuple[float, float]:
@@ -33,11 +35,11 @@ def _minimiser(loss: Loss, targets: np.ndarray, weights: np.ndarray, units: int)
         raw = np.broadcast_to(row, (len(weights), units))
         return float(np.sum(weights * values(loss, raw, targets)))
 
-    options = {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 20000, "maxfev": 20000}
+    options = {"xatol": 1e-10, "fatol": 1e-15, "maxfev": 2500}
     found = []
-    for start in (np.zeros(units), np.linspace(0.3, -0.3, units), np.linspace(-0.5, 0.5, units)):
+    for start in (np.linspace(0.3, -0.3, units), np.linspace(-0.5, 0.5, units)):
         row = start
-        for _ in range(3):  # a simplex restarted does not stay stuck
+        for _ in range(2):  # a simplex restarted does not stay stuck
             row = minimize(expected, row, method="Nelder-Mead", options=options).x
         found.append(row)
     return min(found, key=expected)
@@ -45,58 +47,89 @@ def _minimiser(loss: Loss, targets: np.ndarray, weights: np.ndarray, units: int)
 
 def check_elicited(loss: Loss) -> None:
     """The best constant output predicts the functional that the record names."""
-    if loss.task == "regression" and loss.head.units == 1:
-        _check_value(loss)
-    elif loss.elicits == "mean and variance":
-        _check_mean_and_variance(loss)
-    elif loss.task == "binary" and loss.head.units == 1:
+    if loss.batchwise:
+        assert loss.elicits == "numeric", "a constant has no neighbours"
+    elif loss.task == "regression":
+        _check_value(loss) if loss.head.units == 1 else _check_density(loss)
+    elif loss.task == "binary":
         _check_binary(loss)
-    elif loss.task == "multiclass":
+    elif loss.task in ("multiclass", "ordinal"):
         _check_multiclass(loss)
+    elif loss.task == "multilabel":
+        _check_labels(loss)
+    elif loss.elicits == "order":
+        _check_order(loss)
+    elif loss.elicits == "mean direction":
+        _check_direction(loss)
     else:
         raise AssertionError(f"no check knows what {loss} elicits: {loss.elicits}")
     assert loss.strictly_proper == (loss.elicits == "probabilities" and loss.head.gives == "probability"), str(loss)
 
 
-def _draws(loss: Loss) -> np.ndarray:
-    draws = np.random.default_rng(3).gamma(1.3, 1.0, 2001)
+def _draws(loss: Loss, law: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    draws = rng.gamma(1.3, 1.0, 2001) if law == 0 else np.where(rng.random(2001) < 0.7, 0.3, 4.0) + rng.random(2001)
     if np.isfinite(loss.interval.high):
         return loss.interval.low + (loss.interval.high - loss.interval.low) * draws / (1 + draws)
     return draws
 
 
 def _check_value(loss: Loss) -> None:
-    draws = _draws(loss)
+    gaps: dict[str, list[float]] = {}
+    for law in (0, 1):
+        draws = _draws(loss, law)
 
-    def expected(grid: np.ndarray) -> np.ndarray:
-        shape = (len(grid), len(draws))
-        return values(loss, np.broadcast_to(grid[:, None], shape), np.broadcast_to(draws, shape)).mean(axis=1)
+        def expected(grid: np.ndarray, draws: np.ndarray = draws) -> np.ndarray:
+            shape = (len(grid), len(draws))
+            return values(loss, np.broadcast_to(grid[:, None], shape), np.broadcast_to(draws, shape)).mean(axis=1)
 
-    ends = np.array(_interval_of_minima(expected, -9.0, 13.0))
-    low, high = np.sort(np.asarray(loss.predict(ends)))
-    known = {
+        low, high = np.sort(np.asarray(loss.predict(np.array(_interval_of_minima(expected, -9.0, 13.0)))))
+        for name, value in _functionals(loss, draws).items():
+            gaps.setdefault(name, []).append(max(low - value, value - high))
+    if loss.elicits == "numeric":
+        for name, (first, second) in gaps.items():
+            assert max(first, second) > 5e-3, f"{loss} elicits the {name}"
+    else:
+        assert max(gaps[loss.elicits]) < 2e-5, (
+            f"{loss}: {loss.elicits} is outside the best constants by {gaps[loss.elicits]}"
+        )
+
+
+def _functionals(loss: Loss, draws: np.ndarray) -> dict[str, float]:
+    level = loss.configuration.get("expectile", 0.5)
+
+    def imbalance(m: float) -> float:
+        return level * np.mean(np.maximum(draws - m, 0)) - (1 - level) * np.mean(np.maximum(m - draws, 0))
+
+    return {
         "mean": np.mean(draws),
         "median": np.median(draws),
         "geometric mean": np.exp(np.mean(np.log1p(draws))) - 1,
+        "expectile": brentq(imbalance, 0, 20),
         "quantile": np.quantile(draws, loss.configuration.get("quantile", 0.5), method="inverted_cdf"),
     }
-    if loss.elicits == "numeric":
-        for name, value in known.items():
-            assert not low - 5e-3 <= value <= high + 5e-3, f"{loss} elicits the {name}"
-    else:
-        value = known[loss.elicits]
-        assert low - 2e-5 <= value <= high + 2e-5, f"{loss}: {loss.elicits} {value}, best constant [{low}, {high}]"
 
 
-def _check_mean_and_variance(loss: Loss) -> None:
+def _check_density(loss: Loss) -> None:
     draws = _draws(loss)
     row = _minimiser(loss, draws, np.full(len(draws), 1 / len(draws)), loss.units())
-    np.testing.assert_allclose([row[0], np.exp(row[1])], [np.mean(draws), np.var(draws)], rtol=1e-4)
+    mean, median = np.mean(draws), np.median(draws)
+    if loss.elicits == "mean and variance":
+        np.testing.assert_allclose([row[0], np.exp(row[1])], [mean, np.var(draws)], rtol=1e-4)
+    elif loss.elicits == "median and mean deviation":
+        np.testing.assert_allclose([row[0], np.exp(row[1])], [median, np.mean(np.abs(draws - median))], rtol=1e-4)
+    elif loss.elicits == "quantiles":
+        tail = (1 - loss.configuration["coverage"]) / 2
+        found = [row[0] - np.log1p(np.exp(row[1])), row[0], row[0] + np.log1p(np.exp(row[2]))]
+        np.testing.assert_allclose(found, np.quantile(draws, [tail, 0.5, 1 - tail]), atol=2e-3)
+    else:
+        assert loss.elicits == "numeric", loss.elicits
+        assert min(abs(row[0] - mean), abs(row[0] - median)) > 5e-3, f"{loss} finds mean {mean} or median {median}"
 
 
 def _check_binary(loss: Loss) -> None:
     negative = 0.0 if loss.encoding == "zero_one" else -1.0
-    shares = np.array([0.1, 0.3, 0.42, 0.58, 0.8])
+    shares = np.array([0.1, 0.3, 0.42, 0.48, 0.52, 0.58, 0.8])
     predicted = []
     for share in shares:
 
@@ -118,52 +151,141 @@ def _check_binary(loss: Loss) -> None:
     assert np.all(right) == (loss.elicits == "majority class"), f"{loss}: best constants {found} for {shares}"
 
 
+def _check_labels(loss: Loss) -> None:
+    subsets = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
+    weights = np.array([0.1, 0.3, 0.2, 0.1, 0.1, 0.2])
+    marginals = weights @ subsets  # 0.8, 0.4, 0.4
+    found = np.asarray(loss.predict(_minimiser(loss, subsets, weights, 3)))
+    if loss.elicits == "probabilities":
+        np.testing.assert_allclose(found, marginals, atol=1e-5)
+    else:
+        assert loss.elicits == "numeric", loss.elicits
+        assert np.max(np.abs(found - marginals)) > 1e-2, f"{loss} elicits probabilities"
+
+
+def _check_order(loss: Loss) -> None:
+    lists = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [2.0, 0.0, 1.0], [0.0, 2.0, 1.0]])
+    weights = np.array([0.4, 0.3, 0.2, 0.1])
+    row = _minimiser(loss, lists, weights, 3)
+    relevance = weights @ lists  # 1.5, 1.2, 0.3
+    assert list(np.argsort(-row)) == list(np.argsort(-relevance)), row
+    assert np.min(-np.diff(np.sort(row)[::-1])) > 1e-3, row
+
+
+def _check_direction(loss: Loss) -> None:
+    vectors = np.random.default_rng(7).gamma(1.3, 1.0, (200, 3)) - [0.2, 1.0, 1.5]
+    row = _minimiser(loss, vectors, np.full(200, 1 / 200), 3)
+    mean = np.mean(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), axis=0)
+    np.testing.assert_allclose(row / np.linalg.norm(row), mean / np.linalg.norm(mean), atol=1e-4)
+
+
 def _check_multiclass(loss: Loss) -> None:
-    if loss.elicits == "geometric mean":
+    if loss.full_support:
         soft = np.random.default_rng(5).dirichlet([1.0, 2.0, 3.0], 200) + 1e-3
         soft /= soft.sum(axis=-1, keepdims=True)
         row = _minimiser(loss, soft, np.full(200, 1 / 200), 3)
-        mean = np.exp(np.log(soft).mean(axis=0))
-        np.testing.assert_allclose(np.asarray(loss.predict(row)), mean / mean.sum(), atol=1e-5)
+        geometric = np.exp(np.log(soft).mean(axis=0))
+        geometric /= geometric.sum()
+        found_mean = np.asarray(loss.predict(row))
+        if loss.elicits == "geometric mean":
+            np.testing.assert_allclose(found_mean, geometric, atol=1e-5)
+        else:
+            assert loss.elicits == "numeric", loss.elicits
+            gaps = [np.max(np.abs(found_mean - other)) for other in (geometric, soft.mean(axis=0))]
+            assert min(gaps) > 1e-3, f"{loss} elicits a mean"
         return
-    found = {share.tobytes(): _minimiser(loss, np.eye(3), share, 3) for share in (CLASSES, MAJORITY)}
-    split, majority = (np.asarray(loss.predict(found[share.tobytes()])) for share in (CLASSES, MAJORITY))
+    shares = (CLASSES, *MAJORITIES)
+    rows = [_minimiser(loss, np.eye(3), share, 3) for share in shares]
+    found = [np.asarray(loss.predict(row)) for row in rows]
     if loss.elicits == "probabilities":
-        np.testing.assert_allclose(split, CLASSES, atol=1e-5, err_msg=str(loss))
-        np.testing.assert_allclose(majority, MAJORITY, atol=1e-5, err_msg=str(loss))
+        for prediction, share in zip(found, shares, strict=True):
+            np.testing.assert_allclose(prediction, share, atol=1e-5, err_msg=str(loss))
         return
-    assert np.max(np.abs(split - CLASSES)) > 1e-3, f"{loss} elicits probabilities"
-    decided = np.sort(split)[-1] - np.sort(split)[-2] > 1e-3 and np.argmax(split) == 0
-    decided_majority = np.sort(majority)[-1] - np.sort(majority)[-2] > 1e-3 and np.argmax(majority) == 0
-    consistent = {"majority class": (True, True), "absolute majority class": (False, True)}
-    if loss.elicits in consistent:
-        assert (decided, decided_majority) == consistent[loss.elicits], f"{loss}: {split}, {majority}"
+    assert np.max(np.abs(found[0] - CLASSES)) > 1e-3, f"{loss} elicits probabilities"
+    decided = [_decides(loss, row, share) for row, share in zip(rows, shares, strict=True)]
+    if loss.elicits == "majority class":
+        assert all(decided), f"{loss}: {found}"
+    elif loss.elicits == "absolute majority class":
+        assert decided == [False, True, True], f"{loss}: {found}"
     else:
         assert loss.elicits == "numeric", loss.elicits
-        assert not decided_majority, f"{loss}: {split}, {majority}"
+        assert not all(decided[1:]), f"{loss}: {found}"
+
+
+def _decides(loss: Loss, row: np.ndarray, share: np.ndarray) -> bool:
+    """Return whether class 0 has the best score, and every output that prefers another class costs more."""
+    prediction = np.asarray(loss.predict(row))
+    if np.argmax(prediction) != 0 or np.sort(prediction)[-1] - np.sort(prediction)[-2] < 1e-3:
+        return False
+    rivals = [np.array(low) * [1.0, 0.0, 1.0] + [0.0, 1.0, 0.0] for low in product((0.0, -1e3, -1e9), repeat=3)]
+    costs = [float(np.sum(share * values(loss, np.tile(rival, (3, 1)), np.eye(3)))) for rival in (row, *rivals)]
+    return min(costs[1:]) > costs[0] + 1e-4
 
 
 PERFECT = {  # head -> raw output that predicts the target, or comes as close as floats allow
     "linear": lambda y, _: y,
     "exponential": lambda y, _: np.log(np.maximum(y, 1e-300)),
     "expm1": lambda y, _: np.log1p(y),
-    "mean_and_log_variance": lambda y, raw: np.stack([y, raw[:, 1]], axis=-1),  # for the same variance
+    "mean_and_log_variance": lambda y, raw: np.column_stack([y, raw[:, 1]]),  # for the same variance
+    "median_and_log_scale": lambda y, raw: np.column_stack([y, raw[:, 1]]),
+    "location_scale_shape": lambda y, raw: np.column_stack([y, raw[:, 1:]]),
+    "quantiles": lambda y, raw: np.column_stack([y, np.full_like(raw[:, 1:], -40.0)]),
     "sigmoid": lambda y, _: np.log(np.maximum(y, 1e-300)) - np.log(np.maximum(1 - y, 1e-300)),
+    "labels": lambda y, _: 60 * (2 * y - 1),
+    "one_versus_rest": lambda y, _: 60 * (2 * y - 1),
     "margin": lambda y, _: 3 * y,
     "tanh_margin": lambda y, _: 20 * y,
     "softmax": lambda y, _: np.log(np.maximum(y, 1e-300)),
+    "tempered_softmax": lambda y, _: 1e9 * y,
+    "sparsemax": lambda y, _: 3 * y,
+    "entmax": lambda y, _: 3 * y,
     "class_scores": lambda y, _: 3 * y,
+    "cumulative": lambda y, _: _cumulative_raw(y),
+    "embedding": lambda y, _: y,
 }
+PARTICULAR = {  # where the best output is another one, by the loss's own definition
+    "margin_logistic": lambda y, _: 60 * (2 * y - 1),
+    "ldr_kl": lambda y, _: 60 * y,
+    "lee_lin_wahba": lambda y, _: 3 * y,
+    "normalized_focal": lambda y, _: 60 * y,
+    "nfl_rce": lambda y, _: 60 * y,
+    "multilabel_pairwise": lambda y, _: 60 * (2 * y - 1),
+    "pairwise_logistic": lambda y, _: 60 * y,
+    "pairwise_hinge": lambda y, _: 60 * y,
+    "listwise_softmax": lambda y, _: np.log(np.maximum(y, 1e-300)),
+}
+
+
+def _cumulative_raw(y: np.ndarray) -> np.ndarray:
+    """Return a position in the middle of the class, between thresholds 80 apart."""
+    raw = np.full_like(y, 80.0)
+    raw[:, 1] = 0.0
+    raw[:, 0] = 80.0 * np.argmax(y, axis=1) - 40.0
+    return raw
 
 
 def check_perfect(loss: Loss) -> None:
     """No output is better than one that predicts the target (as smoothed, where the loss smooths it)."""
+    if loss.batchwise:
+        return
     target = draw_target(loss, 50, 90, hard=True)
+    if loss.task == "ranking":
+        target = np.random.default_rng(90).permuted(np.tile([0.0, 0.0, 1.0, 2.0], (50, 1)), axis=1)
     smoothing = loss.configuration.get("label_smoothing", 0.0)
     wanted = target * (1 - smoothing) + smoothing / (target.shape[-1] if target.ndim > 1 else 2)
+    best_raw = PARTICULAR.get(loss.name) or PERFECT[loss.head.name]
+    if loss.name in ("squentropy", "categorical_mean_squared_error"):  # these stop at scores of their own
+        best_raw = partial(_by_search, loss)
     for scale in (0.5, 3.0, 20.0):
         raw = draw_raw(loss, 50, 91, scale=scale)
-        best = values(loss, PERFECT[loss.head.name](wanted if smoothing else target, raw), target)
+        best = values(loss, best_raw(wanted if smoothing else target, raw), target)
         gap = values(loss, raw, target) - best
         assert np.min(gap) > -1e-9 * (1 + np.max(np.abs(best))), f"{loss}: better than perfect by {-np.min(gap):.3g}"
         assert np.max(gap) > 1e-3, f"{loss} does not see its raw output"
+
+
+def _by_search(loss: Loss, target: np.ndarray, raw: np.ndarray) -> np.ndarray:
+    """Return the best output of each class by search."""
+    n_classes = raw.shape[1]
+    rows = [_minimiser(loss, np.eye(n_classes)[[k]], np.ones(1), n_classes) for k in range(n_classes)]
+    return np.array(rows)[np.argmax(target, axis=1)]

@@ -10,12 +10,33 @@ import json
 
 from lossmith._catalogue import Catalogue
 from lossmith._errors import InvalidInputError
-from lossmith.losses import _binary, _density, _margin, _multiclass, _published, _regression
+from lossmith.losses import (
+    _binary,
+    _binary_weighted,
+    _class_scores,
+    _cross_entropies,
+    _density,
+    _divergence_family,
+    _embedding,
+    _fenchel_young,
+    _margin,
+    _multiclass,
+    _multilabel,
+    _noise_robust,
+    _ordinal,
+    _pairwise,
+    _positive,
+    _published,
+    _quantiles,
+    _regression,
+    _robust,
+)
 from lossmith.losses._adapters import as_keras, as_optax, as_torch
 from lossmith.losses._configure import configure
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
 
 __all__ = [
+    "EVERY",
     "LOSSES",
     "PUBLISHED",
     "Encoding",
@@ -31,16 +52,30 @@ __all__ = [
     "get",
 ]
 
-LOSSES: Catalogue[Loss] = Catalogue(
+EVERY: Catalogue[Loss] = Catalogue(
     "loss",
     [
         *_regression.RECORDS,
+        *_positive.RECORDS,
+        *_robust.RECORDS,
+        *_quantiles.RECORDS,
         *_density.RECORDS,
         *_binary.RECORDS,
+        *_binary_weighted.RECORDS,
         *_margin.RECORDS,
+        *_multilabel.RECORDS,
         *_multiclass.RECORDS,
+        *_cross_entropies.RECORDS,
+        *_divergence_family.RECORDS,
+        *_noise_robust.RECORDS,
+        *_class_scores.RECORDS,
+        *_fenchel_young.RECORDS,
+        *_ordinal.RECORDS,
+        *_pairwise.RECORDS,
+        *_embedding.RECORDS,
     ],
 )
+LOSSES: Catalogue[Loss] = EVERY.filter(lambda loss: loss.standard)
 PUBLISHED: Catalogue[Loss] = Catalogue("published loss", _published.RECORDS)
 
 
@@ -94,4 +129,4 @@ def get(name: str) -> Loss:
 
 
 def _find(name: str) -> Loss:
-    return PUBLISHED[name] if name in PUBLISHED else LOSSES[name]
+    return PUBLISHED[name] if name in PUBLISHED else EVERY[name]

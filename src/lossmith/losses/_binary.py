@@ -30,6 +30,7 @@ def _brier(xp: Namespace, raw: Array, target: Array) -> Array:
 RECORDS = (
     Loss(
         name="binary_crossentropy",
+        standard=True,
         task="binary",
         function=_cross_entropy,
         head=SIGMOID,
@@ -69,6 +70,7 @@ RECORDS = (
     ),
     Loss(
         name="binary_focal_crossentropy",
+        standard=True,
         task="binary",
         function=_focal,
         head=SIGMOID,
@@ -105,6 +107,7 @@ RECORDS = (
     ),
     Loss(
         name="brier",
+        standard=True,
         task="binary",
         function=_brier,
         head=SIGMOID,

@@ -23,8 +23,8 @@ __all__ = [
     "number",
 ]
 
-Task = Literal["regression", "binary", "multiclass"]
-Gives = Literal["value", "probability", "score"]
+Task = Literal["regression", "binary", "multiclass", "multilabel", "ordinal", "ranking", "embedding"]
+Gives = Literal["value", "probability", "score", "embedding"]
 Encoding = Literal[
     "standardized",  # (y - mean) / standard deviation of the training rows
     "mean_scaled",  # y / mean of the training rows
@@ -32,6 +32,7 @@ Encoding = Literal[
     "zero_one",  # class 0 -> 0, class 1 -> 1 (anything between is a soft target)
     "minus_one_one",  # class 0 -> -1, class 1 -> 1, nothing between
     "distribution",  # one probability for each class: one-hot or soft
+    "class_ids",  # the number of the class, for losses that only ask who is alike
 ]
 
 
@@ -103,13 +104,15 @@ class Head:
     Attributes
     ----------
     name : str
-    units : int or "n_classes"
-        Width of the last layer. Heads of one width share one compiled program.
+    units : int, "n_classes" or "n_outputs"
+        Width of the last layer; `n_outputs` (labels, items, dimensions) is for the user to choose. Heads of one width
+        share one compiled program.
     activation : str
         Name of the Keras activation that does the same in an exported model.
-    gives : {"value", "probability", "score"}
+    gives : {"value", "probability", "score", "embedding"}
         `value`: a number in units of the target; `probability`: of class 1, or of each class; `score`: a margin
-        whose sign (or largest entry) is the class, and which needs calibration before it is a probability.
+        whose sign (or largest entry) is the class, and which needs calibration before it is a probability;
+        `embedding`: a point whose distances to others have meaning.
     predict : callable
         `predict(xp, raw) -> prediction`. A head of one unit maps elementwise; others act on the last axis.
     explanation : str
@@ -117,7 +120,7 @@ class Head:
     """
 
     name: str
-    units: int | Literal["n_classes"]
+    units: int | Literal["n_classes", "n_outputs"]
     activation: str
     gives: Gives
     predict: Callable[[Namespace, Array], Array]

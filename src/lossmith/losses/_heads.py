@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from lossmith._arrays import Array, Namespace, log_softmax, sigmoid
+from lossmith._arrays import Array, Namespace, log_sigmoid, log_softmax, sigmoid, softplus
 from lossmith.losses._spec import Head
 
 __all__ = [
     "CLASS_SCORES",
-    "EXPONENTIAL",
+    "CUMULATIVE",
+    "EMBEDDING",
     "EXPM1",
+    "EXPONENTIAL",
+    "ITEM_SCORES",
+    "LABELS",
     "LINEAR",
+    "LOCATION_SCALE_SHAPE",
     "MARGIN",
     "MEAN_AND_LOG_VARIANCE",
+    "MEDIAN_AND_LOG_SCALE",
+    "ONE_VERSUS_REST",
+    "QUANTILES",
     "SIGMOID",
     "SOFTMAX",
     "TANH_MARGIN",
+    "cumulative_logits",
+    "log_category",
 ]
 
 
@@ -24,6 +34,26 @@ def _same(_xp: Namespace, raw: Array) -> Array:
 
 def _first(_xp: Namespace, raw: Array) -> Array:
     return raw[..., 0]
+
+
+def cumulative_logits(xp: Namespace, raw: Array) -> Array:
+    """Return the log-odds that the class is at most k, for k = 0 ... K - 2: increasing along the last axis."""
+    steps = softplus(xp, raw[..., 2:])
+    n_steps = steps.shape[-1]
+    # sums of the first k steps as a product with a triangle: it differentiates and vectorises in every library
+    reached = xp.arange(n_steps)[None, :] < xp.arange(n_steps + 1)[:, None]
+    climbed = xp.sum(xp.where(reached, steps[..., None, :], xp.zeros_like(steps[..., None, :])), axis=-1)
+    return raw[..., 1:2] - raw[..., 0:1] + climbed
+
+
+def log_category(xp: Namespace, raw: Array) -> Array:
+    """Return the log-probabilities of ordered classes, `(n_samples, n_classes)`, from a cumulative head."""
+    logits = cumulative_logits(xp, raw)
+    below = log_sigmoid(xp, logits)
+    above = log_sigmoid(xp, -logits)
+    # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)), and b - a is the softplus of a raw output
+    between = below[..., 1:] + above[..., :-1] + log_sigmoid(xp, raw[..., 2:])
+    return xp.concat([below[..., :1], between, above[..., -1:]], axis=-1)
 
 
 LINEAR = Head("linear", 1, "linear", "value", _same, "One unit without activation; its output is the predicted value.")
@@ -80,4 +110,68 @@ CLASS_SCORES = Head(
     "score",
     _same,
     "One unit for each class without activation; the largest output is the class.",
+)
+QUANTILES = Head(
+    "quantiles",
+    3,
+    "linear",
+    "value",
+    _first,
+    "Three units without activation: the median, and what softplus turns into the distances of the outer quantiles.",
+)
+MEDIAN_AND_LOG_SCALE = Head(
+    "median_and_log_scale",
+    2,
+    "linear",
+    "value",
+    _first,
+    "Two units without activation: the predicted centre and the logarithm of the predicted scale.",
+)
+LOCATION_SCALE_SHAPE = Head(
+    "location_scale_shape",
+    3,
+    "linear",
+    "value",
+    _first,
+    "Three units without activation: the predicted centre, the logarithm of its scale, and the shape of the tails.",
+)
+LABELS = Head(
+    "labels",
+    "n_outputs",
+    "sigmoid",
+    "probability",
+    sigmoid,
+    "One unit for each label; the sigmoid of each output is the probability of its label.",
+)
+ONE_VERSUS_REST = Head(
+    "one_versus_rest",
+    "n_classes",
+    "sigmoid",
+    "score",
+    sigmoid,
+    "One unit for each class; each sigmoid is a probability of its own, they need not sum to 1.",
+)
+CUMULATIVE = Head(
+    "cumulative",
+    "n_classes",
+    "linear",
+    "probability",
+    lambda xp, raw: xp.exp(log_category(xp, raw)),
+    "One unit for each class: a position, the first threshold, and the steps to the next ones through softplus.",
+)
+ITEM_SCORES = Head(
+    "item_scores",
+    "n_outputs",
+    "linear",
+    "score",
+    _same,
+    "One unit for each item of the list, without activation; items are ranked by it.",
+)
+EMBEDDING = Head(
+    "embedding",
+    "n_outputs",
+    "linear",
+    "embedding",
+    _same,
+    "One unit for each dimension, without activation.",
 )

@@ -29,9 +29,20 @@ def _tanh_squared_hinge(xp: Namespace, raw: Array, target: Array) -> Array:
     return _tanh_hinge(xp, raw, target) ** 2
 
 
+def _smoothed_hinge(xp: Namespace, raw: Array, target: Array) -> Array:
+    missing = relu(xp, 1 - target * raw)
+    return xp.where(missing < 1, 0.5 * missing**2, missing - 0.5)
+
+
+def _modified_huber(xp: Namespace, raw: Array, target: Array) -> Array:
+    missing = relu(xp, 1 - target * raw)
+    return xp.where(missing < 2, missing**2, 4 * missing - 4)
+
+
 RECORDS = (
     Loss(
         name="hinge",
+        standard=True,
         task="binary",
         function=_hinge,
         head=MARGIN,
@@ -54,6 +65,7 @@ RECORDS = (
     ),
     Loss(
         name="squared_hinge",
+        standard=True,
         task="binary",
         function=_squared_hinge,
         head=MARGIN,
@@ -72,6 +84,7 @@ RECORDS = (
     ),
     Loss(
         name="tanh_hinge",
+        standard=True,
         task="binary",
         function=_tanh_hinge,
         head=TANH_MARGIN,
@@ -92,6 +105,7 @@ RECORDS = (
     ),
     Loss(
         name="tanh_squared_hinge",
+        standard=True,
         task="binary",
         function=_tanh_squared_hinge,
         head=TANH_MARGIN,
@@ -108,5 +122,42 @@ RECORDS = (
         reference="Lee and Mangasarian, SSVM: a smooth support vector machine for classification, 2001 (squared hinge)",
         twins={"keras": "squared_hinge"},
         aliases=("squared_hinge_tanh",),
+    ),
+    Loss(
+        name="smoothed_hinge",
+        task="binary",
+        function=_smoothed_hinge,
+        head=MARGIN,
+        encoding="minus_one_one",
+        interval=SIGNS,
+        elicits="majority class",
+        convex=True,
+        smooth=True,
+        robust=True,
+        formula=r"\begin{cases} 0 & m \ge 1 \\ \frac{1}{2} (1 - m)^2 & 0 < m < 1 \\ \frac{1}{2} - m & m \le 0 \end{cases}, \quad m = y z",
+        gradient=r"-y \min(\max(1 - y z, 0), 1)",
+        when="As hinge, without its kink.",
+        when_not="You need probabilities: its score is not one, and it stops learning beyond the margin.",
+        reference="Rennie and Srebro, Loss functions for preference levels: regression with discrete ordered labels, 2005",
+        aliases=("smooth_hinge",),
+    ),
+    Loss(
+        name="modified_huber",
+        task="binary",
+        function=_modified_huber,
+        head=MARGIN,
+        encoding="minus_one_one",
+        interval=SIGNS,
+        elicits="probabilities",
+        convex=True,
+        smooth=True,
+        robust=True,
+        formula=r"\begin{cases} \max(1 - y z, 0)^2 & y z \ge -1 \\ -4 y z & \text{otherwise} \end{cases}",
+        gradient=r"\begin{cases} -2 y \max(1 - y z, 0) & y z \ge -1 \\ -4 y & \text{otherwise} \end{cases}",
+        when="As squared_hinge, but gross label errors should not dominate.",
+        when_not="You need probabilities at the ends: (1 + score) / 2 leaves [0, 1].",
+        reference="Zhang, Solving large scale linear prediction problems using stochastic gradient descent algorithms, 2004",
+        twins={"sklearn": "modified_huber"},
+        code={"sklearn": 'SGDClassifier(loss="modified_huber")'},
     ),
 )

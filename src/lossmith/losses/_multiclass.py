@@ -49,6 +49,7 @@ def _brier(xp: Namespace, raw: Array, target: Array) -> Array:
 RECORDS = (
     Loss(
         name="categorical_crossentropy",
+        standard=True,
         task="multiclass",
         function=_cross_entropy,
         head=SOFTMAX,
@@ -91,6 +92,7 @@ RECORDS = (
     ),
     Loss(
         name="kl_divergence",
+        standard=True,
         task="multiclass",
         function=_kl,
         head=SOFTMAX,
@@ -109,10 +111,11 @@ RECORDS = (
         reference="Kullback and Leibler, On information and sufficiency, 1951",
         twins={"keras": "kl_divergence", "optax": "kl_divergence", "torch": "KLDivLoss"},
         code={"optax": "optax.losses.kl_divergence(jax.nn.log_softmax(raw), target)"},
-        aliases=("kl", "kld", "kullback_leibler_divergence"),
+        aliases=("kl", "kld", "kullback_leibler_divergence", "decoupled_kl_divergence", "dkl"),
     ),
     Loss(
         name="reverse_kl_divergence",
+        standard=True,
         task="multiclass",
         function=_reverse_kl,
         head=SOFTMAX,
@@ -130,6 +133,7 @@ RECORDS = (
     ),
     Loss(
         name="jensen_shannon_divergence",
+        standard=True,
         task="multiclass",
         function=_jensen_shannon,
         head=SOFTMAX,
@@ -148,6 +152,7 @@ RECORDS = (
     ),
     Loss(
         name="categorical_generalized_cross_entropy",
+        standard=True,
         task="multiclass",
         function=_generalized,
         head=SOFTMAX,
@@ -173,6 +178,7 @@ RECORDS = (
     ),
     Loss(
         name="categorical_hinge",
+        standard=True,
         task="multiclass",
         function=_hinge,
         head=CLASS_SCORES,
@@ -191,6 +197,7 @@ RECORDS = (
     ),
     Loss(
         name="categorical_brier",
+        standard=True,
         task="multiclass",
         function=_brier,
         head=SOFTMAX,

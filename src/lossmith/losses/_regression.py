@@ -8,7 +8,7 @@ from lossmith.losses._growth import exponential
 from lossmith.losses._heads import EXPM1, EXPONENTIAL, LINEAR
 from lossmith.losses._spec import Loss
 
-__all__ = ["RECORDS"]
+__all__ = ["RECORDS", "absolute", "pinball", "squared"]
 
 
 def squared(_xp: Namespace, raw: Array, target: Array) -> Array:
@@ -28,7 +28,7 @@ def _huber(xp: Namespace, raw: Array, target: Array, *, delta: float) -> Array:
     return xp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))
 
 
-def _quantile(xp: Namespace, raw: Array, target: Array, *, quantile: float) -> Array:
+def pinball(xp: Namespace, raw: Array, target: Array, *, quantile: float) -> Array:
     error = target - raw
     return quantile * relu(xp, error) + (1 - quantile) * relu(xp, -error)
 
@@ -40,6 +40,7 @@ def _poisson(xp: Namespace, raw: Array, target: Array) -> Array:
 RECORDS = (
     Loss(
         name="mean_squared_error",
+        standard=True,
         task="regression",
         function=squared,
         head=LINEAR,
@@ -71,6 +72,7 @@ RECORDS = (
     ),
     Loss(
         name="mean_absolute_error",
+        standard=True,
         task="regression",
         function=absolute,
         head=LINEAR,
@@ -100,6 +102,7 @@ RECORDS = (
     ),
     Loss(
         name="mean_squared_logarithmic_error",
+        standard=True,
         task="regression",
         function=_squared_logarithmic,
         head=EXPM1,
@@ -118,11 +121,14 @@ RECORDS = (
             "sklearn": "mean_squared_log_error",
             "xgboost": "reg:squaredlogerror",
         },
-        code={"sklearn": "TransformedTargetRegressor(MLPRegressor(), func=np.log1p, inverse_func=np.expm1, check_inverse=False)"},
+        code={
+            "sklearn": "TransformedTargetRegressor(MLPRegressor(), func=np.log1p, inverse_func=np.expm1, check_inverse=False)"
+        },
         aliases=("msle",),
     ),
     Loss(
         name="huber",
+        standard=True,
         task="regression",
         function=_huber,
         head=LINEAR,
@@ -154,8 +160,9 @@ RECORDS = (
     ),
     Loss(
         name="quantile",
+        standard=True,
         task="regression",
-        function=_quantile,
+        function=pinball,
         head=LINEAR,
         encoding="standardized",
         interval=REAL,
@@ -186,6 +193,7 @@ RECORDS = (
     ),
     Loss(
         name="poisson",
+        standard=True,
         task="regression",
         function=_poisson,
         head=EXPONENTIAL,

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 from lossmith._arrays import Array, Namespace, is_integer, namespace
 from lossmith._errors import DomainError, InvalidInputError, UnknownNameError, did_you_mean
@@ -28,11 +28,12 @@ class Loss:
     ----------
     name : str
         Keras's name where Keras has the loss.
-    task : {"regression", "binary", "multiclass"}
+    task : {"regression", "binary", "multiclass", "multilabel", "ordinal", "ranking", "embedding"}
     function : callable
         `function(xp, raw, target, **parameters)`: pointwise value, in nats for likelihoods and divergences. With a
         head of one unit, `raw` and `target` have one shape and so has the value. Otherwise `raw` is
-        `(n_samples, units)`, the target `(n_samples,)` or, for distributions, `(n_samples, n_classes)`, the value `(n_samples,)`.
+        `(n_samples, units)`, the value `(n_samples,)` and the target `(n_samples,)`, or of the shape of `raw` for
+        distributions and for heads of "n_outputs".
     head : Head
     encoding : str
         How targets are given, see `Encoding`.
@@ -43,7 +44,9 @@ class Loss:
     elicits : str
         The functional of the target's law that minimises the expected loss: "mean", "median", "quantile",
         "probabilities", "majority class" (only which class is the most probable), "absolute majority class" (the same,
-        if one class has more than half), "geometric mean", "mean and variance" or, where there is no name, "numeric".
+        if one class has more than half), "geometric mean", "expectile", "quantiles", "mean and variance", "median and
+        mean deviation", "mean direction", "order" (of the mean relevance) or, where there is no name, "numeric".
+        A score elicits probabilities as it is, or through (1 + score) / 2 where targets are -1 and 1.
     parameters : tuple of Parameter
     values : mapping
         Values of the parameters that differ from the default; set with `configured`.
@@ -54,7 +57,13 @@ class Loss:
     depends : callable or None
         `depends(**parameters)` gives the fields (flags, `elicits`) that change with the parameters.
     same_gradient_as : str
-        Name of a loss from which this one differs by a term without raw output, whatever the targets; else empty.
+        Name of a loss from which this one differs by a term without raw output; else empty.
+    same_gradient_on : {"any targets", "one-hot targets"}
+        Where that holds.
+    batchwise : bool
+        The value of a sample depends on the others of its batch (pairs, contrasts), which must be given together.
+    standard : bool
+        Among the losses that are compared when none are named.
     formula, gradient : str
         LaTeX; z is the raw output, y the target.
     when, when_not : str
@@ -101,6 +110,9 @@ class Loss:
     symmetric_noise: bool = False
     depends: Callable[..., Mapping[str, Any]] | None = None
     same_gradient_as: str = ""
+    same_gradient_on: Literal["any targets", "one-hot targets"] = "any targets"
+    batchwise: bool = False
+    standard: bool = False
     twins: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
@@ -145,10 +157,25 @@ class Loss:
             return self.name
         return self.name + ":" + ",".join(f"{name}={number(value)}" for name, value in self.values.items())
 
-    @property
-    def gradient_label(self) -> str:
-        """Label that losses with equal gradients share, so that one training serves them all."""
-        return (self.same_gradient_as or self.name) + str(self).removeprefix(self.name)
+    def gradient_label(self, *, one_hot: bool = False) -> str:
+        """Return the label that losses with equal gradients share, so that one training serves them all.
+
+        Parameters
+        ----------
+        one_hot : bool
+            Whether every target is one-hot (class ids): more losses coincide there.
+
+        Examples
+        --------
+        >>> from lossmith import losses
+        >>> losses.get("kl_divergence").gradient_label()
+        'categorical_crossentropy'
+        """
+        holds = self.same_gradient_as and (one_hot or self.same_gradient_on == "any targets")
+        if not holds:
+            return str(self)
+        # with the same parameters, if the partner has them: on one-hot targets it may have none
+        return self.same_gradient_as + ("" if self.same_gradient_on != "any targets" else str(self)[len(self.name) :])
 
     def to_json(self) -> str:
         """Return name and configuration; `losses.get` reads it back."""
@@ -156,11 +183,13 @@ class Loss:
 
     def units(self, n_classes: int | None = None) -> int:
         """Return the width of the head."""
-        if self.head.units != "n_classes":
-            return int(self.head.units)
+        if not isinstance(self.head.units, str):
+            return self.head.units
         if n_classes is None:
             raise InvalidInputError(
-                f"{self.name} without a number of classes", expected="n_classes", advice="pass n_classes"
+                f"{self.name} without a width of its head",
+                expected=self.head.units,
+                advice="pass the number of classes or outputs",
             )
         return n_classes
 

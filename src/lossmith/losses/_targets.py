@@ -19,8 +19,10 @@ def outside(loss: Loss, target: Array, *, xp: Namespace) -> Array:
     inside = loss.interval.mask(xp, target)
     if loss.encoding == "minus_one_one":
         return ~(inside & (xp.abs(target) == 1))
+    if loss.encoding == "class_ids":
+        return ~(inside & (xp.floor(target) == target))
     if loss.encoding != "distribution":
-        return ~inside
+        return ~(xp.all(inside, axis=-1) if loss.head.units == "n_outputs" else inside)
     if loss.full_support:
         inside = inside & (target > 0)
     # one class more than another: rounding grows with the number of classes, sqrt(eps) leaves room for it
@@ -38,6 +40,8 @@ def check_targets(loss: Loss, target: Array, *, xp: Namespace) -> None:
     wanted = f"targets in {loss.interval}"
     if loss.encoding == "minus_one_one":
         wanted = "targets -1 or 1"
+    if loss.encoding == "class_ids":
+        wanted = "whole numbers from 0"
     if loss.encoding == "distribution":
         wanted = "rows of probabilities that sum to 1" + (", none of them 0" if loss.full_support else "")
     raise DomainError(
@@ -70,13 +74,15 @@ def check_shapes(loss: Loss, raw: Array, target: Array) -> None:
     """Raise a ShapeError unless `raw` has the head's width and `target` the shape that belongs to it."""
     raw_shape, target_shape = tuple(raw.shape), tuple(target.shape)
     wanted = raw_shape
-    if loss.encoding == "distribution":
+    if isinstance(loss.head.units, str):
         if len(raw_shape) < 2:
             raise ShapeError(
                 f"raw outputs of shape {raw_shape} for {loss.name}",
-                expected="shape (n_samples, n_classes)",
-                advice="give one column for each class",
+                expected=f"shape (n_samples, {loss.head.units})",
+                advice=loss.head.explanation,
             )
+        if loss.encoding == "class_ids":
+            wanted = raw_shape[:-1]
     elif loss.head.units != 1:
         wanted = raw_shape[:-1]
         if not raw_shape or raw_shape[-1] != loss.head.units:
