@@ -132,6 +132,17 @@ def normal_values() -> dict[str, float]:
     }
 
 
+def test_chi_squared_of_densities_by_their_logarithms() -> None:
+    pair = stats.norm(0, 1), stats.norm(1, 1)
+    assert measure(*pair, "pearson_chi_squared").value == pytest.approx(math.e - 1, rel=1e-10)
+    assert measure(*pair, "neyman_chi_squared").value == pytest.approx(math.e - 1, rel=1e-10)
+    assert measure(stats.norm(0, 2), stats.norm(0, 1), "pearson_chi_squared").value == math.inf
+    # int p^2 / q = int e^(-2x + x/.6) / .6^-1
+    assert measure(stats.expon(), stats.expon(scale=0.6), "pearson_chi_squared").value == pytest.approx(
+        0.6 / (2 - 1 / 0.6) - 1
+    )
+
+
 def test_laws_that_hardly_overlap() -> None:
     far = stats.norm(0, 1), stats.norm(300, 1)
     assert measure(*far, "bhattacharyya").value == pytest.approx(300**2 / 8, rel=1e-12)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from lossmith.divergence._measurement import Measurement
     from lossmith.divergence._mixture_methods import MIXTURE_METHODS, mixture_divergence
     from lossmith.divergence._mixtures import GaussianMixture
-    from lossmith.divergence._projection import closest_normals
+    from lossmith.divergence._projection import Projections, closest_normals
     from lossmith.divergence._survey import Survey, Sweep, survey, sweep
     from lossmith.divergence._two_sample import mmd_test
 
@@ -77,6 +77,7 @@ __all__ = [
     "Generator",
     "Measurement",
     "Pmf",
+    "Projections",
     "Samples",
     "alpha_divergence",
     "bhattacharyya_distance",
@@ -126,6 +127,7 @@ _LATE = {
     "approximate": "_approximate",
     "Survey": "_survey",
     "Sweep": "_survey",
+    "Projections": "_projection",
     "closest_normals": "_projection",
     "measure": "_measure",
     "survey": "_survey",

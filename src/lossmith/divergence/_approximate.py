@@ -184,7 +184,7 @@ def _forward(frozen: Any, known: Known, entropy: float) -> float:
         masses = np.exp(logs)
         beyond = max(0.0, 1 - math.fsum(masses))
         return _sum(np.append(known.points.weights, 0.0), np.append(masses, beyond))
-    return -float(known.points.weights[used] @ logs[used]) - entropy
+    return max(0.0, -float(known.points.weights[used] @ logs[used]) - entropy)
 
 
 def _fit(family: CandidateFamily, known: Known, direction: str) -> tuple[tuple[float, ...], Any] | str:

@@ -164,6 +164,9 @@ def total_variation(pair: Pair) -> Array:
 
 def pearson(pair: Pair) -> Array:
     """(p - q)^2 / q."""
+    if pair.log_p is not None and pair.log_q is not None:
+        # where q underflows the quotient need not
+        return 2 * alpha(2.0)(pair)
     xp = pair.xp
     difference = pair.difference
     safe_q = xp.where(pair.q > 0, pair.q, xp.ones_like(pair.q))
