@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,7 +122,7 @@ def distribution(text: str, *, kind: str | None = None, smoothing: str = "none")
     --------
     >>> distribution("1,3", kind="counts").given
     'counts'
-    >>> distribution("norm(0, 2)").std()
+    >>> float(distribution("norm(0, 2)").std())
     2.0
     """
     from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
@@ -223,9 +224,7 @@ def _models(first: Any) -> list[Any]:
     return [found[name].distribution for name in ("randint", "binom")]
 
 
-def _show(
-    found: list[Survey] | list[Approximation], *, json: bool, report: Path | None, outcomes: bool = False
-) -> None:
+def _show(found: Sequence[Any], *, json: bool, report: Path | None, outcomes: bool = False) -> None:
     import json as encoder
     import shutil
     import sys
