@@ -171,6 +171,7 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     Examples
     --------
     >>> import tempfile, lossmith
+    >>> import numpy as np
     >>> folder = tempfile.TemporaryDirectory()
     >>> store = f"{folder.name}/runs.db"
     >>> options = {"losses": "bce", "seeds": 2, "epochs": 1, "learning_rates": "configured", "store": store}
