@@ -1,6 +1,6 @@
 """Bias, spread and coverage of the estimators on known truths; writes the table of `estimators.md`.
 
-python docs/divergence/estimators.py            # the whole table (about an hour on 2 cores)
+python docs/divergence/estimators.py            # the whole table (about an hour on two free cores)
 python docs/divergence/estimators.py --quick    # fewer repetitions and sizes, to standard output
 """
 
@@ -61,13 +61,15 @@ def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
     """Return how often a row is repeated: as often as an hour allows."""
     if method == "kernel_density" and n > 1_000:
         return 0
-    if n == 100_000:
-        wanted = {"nearest_neighbours": 20, "histogram": 100}.get(method, 20)
-        return 0 if quick or (case.dimension == 10 and method != "nearest_neighbours") else wanted
-    if n == 10_000:
-        wanted = {"nearest_neighbours": 100 if case.dimension < 10 else 20, "histogram": 200}.get(method, 50)
-        return 0 if quick and case.dimension > 2 else wanted // (4 if quick else 1)
-    return 50 if quick else 200
+    if method == "nearest_neighbours":
+        wanted = {100: 200, 1_000: 200, 10_000: 60 if case.dimension <= 2 else 20, 100_000: 20}[n]
+    elif method == "histogram":
+        wanted = {100: 200, 1_000: 200, 10_000: 100, 100_000: 50}[n]
+    else:
+        wanted = {100: 50, 1_000: 30, 10_000: 10, 100_000: 0}[n]
+    if quick:
+        return 0 if n > 10_000 or (n == 10_000 and case.dimension > 2) else wanted // 4
+    return wanted
 
 
 def row(case: Case, n: int, method: str, quick: bool) -> dict[str, float | str | int] | None:

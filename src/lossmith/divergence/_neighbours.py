@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,11 +54,14 @@ def whitened(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x @ vectors * scales, y @ vectors * scales
 
 
-def _distances(points: np.ndarray, queries: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Return the distances to the `first`-th to `last`-th neighbour, of shape (n_queries, last - first + 1)."""
+def _tree(points: np.ndarray) -> Any:
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(points, leafsize=32)
+    return cKDTree(points, leafsize=32)
+
+
+def _distances(tree: Any, queries: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Return the distances to the `first`-th to `last`-th neighbour, of shape (n_queries, last - first + 1)."""
     return tree.query(queries, k=np.arange(first, last + 1), workers=-1)[0]
 
 
@@ -65,8 +69,11 @@ def neighbour_curve(x: np.ndarray, y: np.ndarray, n_neighbours: int = NEIGHBOURS
     """Return the estimates with k = 1 ... n_neighbours; no two rows may be equal."""
     n, dimension = x.shape
     most = max(1, min(n_neighbours, (n - 1) // 2, len(y) // 2))
-    own = _distances(x, x, 2, most + 1)
-    other = _distances(y, x, 1, most)
+    tree = _tree(x)
+    # neighbours asked for one after the other share the branches that are in the cache
+    ordered = x[tree.indices]
+    own = _distances(tree, ordered, 2, most + 1)
+    other = _distances(_tree(y), ordered, 1, most)
     return dimension * np.mean(np.log(other) - np.log(own), axis=0) + math.log(len(y) / (n - 1))
 
 
@@ -81,7 +88,8 @@ def entropy_curve(x: np.ndarray, n_neighbours: int = NEIGHBOURS) -> NeighbourEst
 
     n, dimension = x.shape
     most = max(1, min(n_neighbours, (n - 1) // 2))
-    own = _distances(x, x, 2, most + 1)
+    tree = _tree(x)
+    own = _distances(tree, x[tree.indices], 2, most + 1)
     ball = dimension / 2 * math.log(math.pi) - math.lgamma(dimension / 2 + 1)
     curve = dimension * np.mean(np.log(own), axis=0) + ball + math.log(n - 1) - digamma(np.arange(1, most + 1))
     return _extrapolated(curve, dimension)
