@@ -55,7 +55,7 @@ demo: $(VENV)/.runtime
 	@echo "The report is demo/circles.html: open it in a browser."
 
 test: $(VENV)/.test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.check
 	@$(BIN)/ruff format --check $(SOURCES)

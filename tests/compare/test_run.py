@@ -183,7 +183,7 @@ def test_published_protocol_repeats_the_sources():
     assert set(result.trials["best_epoch"]) == {2}, "the last epoch, not the best"
     assert {curve.quantity for curve in result.curves} == {"train_loss", "test_loss", "train_accuracy", "test_accuracy"}
     with pytest.raises(InvalidInputError, match="published split"):
-        lossmith.compare("iris", protocol="published", **{"seeds": 1, "epochs": 1})
+        lossmith.compare("iris", protocol="published", seeds=1, epochs=1)
 
 
 def test_every_metric_is_shown_and_margin_losses_are_calibrated():

@@ -91,7 +91,9 @@ class ProgressDisplay:
             if begins or self._task is None:
                 if self._task is not None:
                     self._live.remove_task(self._task)
-                self._task = self._live.add_task(plain(stage), total=total, completed=int(done), left=left, note=plain(note))
+                self._task = self._live.add_task(
+                    plain(stage), total=total, completed=int(done), left=left, note=plain(note)
+                )
             else:
                 self._live.update(self._task, total=total, completed=int(done), left=left, note=plain(note))
             return

@@ -65,7 +65,7 @@ def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult
     seeds, many = (5, 20) if quick else (SEEDS, HINGE_SEEDS)
 
     def compare(data: str, **options: Any) -> Any:
-        return lossmith.compare(data, progress=progress, **options)  # type: ignore[operator]
+        return lossmith.compare(data, progress=progress, **options)
 
     judged = {"regression": "mean_squared_error"}
     names = ("regression", "circles", "blobs")
