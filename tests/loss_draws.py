@@ -6,6 +6,7 @@ import array_api_compat.numpy as xnp
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from lossmith.losses import EVERY, Loss
 
@@ -76,6 +77,11 @@ def moved(loss: Loss) -> Loss:
 def some_configurations() -> list[Loss]:
     """Return every loss at its defaults and, where it has parameters, with all of them moved."""
     return [one for loss in EVERY.values() for one in ((loss, moved(loss)) if loss.parameters else (loss,))]
+
+
+def standard_first(losses: list[Loss]) -> list:
+    """Return the losses as parameters of a test that compiles much: all but the standard set are marked slow."""
+    return [pytest.param(loss, marks=() if loss.standard else pytest.mark.slow, id=str(loss)) for loss in losses]
 
 
 def every_configuration() -> list[Loss]:

@@ -8,24 +8,24 @@ import keras
 import numpy as np
 import pytest
 
-from loss_draws import N_CLASSES, draw_raw, draw_target, every_configuration, gradients, values
+from loss_draws import N_CLASSES, draw_raw, draw_target, gradients, some_configurations, standard_first, values
 from lossmith import losses
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.losses import as_keras, as_optax, as_torch
 
 
-@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+@pytest.mark.parametrize("loss", standard_first(some_configurations()))
 def test_keras_object_equals_the_loss(loss) -> None:
     raw, target = draw_raw(loss, 12, 0), draw_target(loss, 12, 1)
     column = raw[:, None] if loss.head.units == 1 else raw
     expected = values(loss, raw, target)
-    for given in (target, target[:, None] if target.ndim == 1 else target):
+    for given in (target, target[:, None]) if target.ndim == 1 else (target,):
         theirs = np.asarray(as_keras(loss, reduction=None)(given, column)).ravel()
         np.testing.assert_allclose(theirs, expected, rtol=5e-5, atol=1e-5)
     assert float(as_keras(loss)(target, column)) == pytest.approx(float(expected.mean()), rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+@pytest.mark.parametrize("loss", some_configurations(), ids=str)
 def test_keras_object_survives_serialisation(loss) -> None:
     own = as_keras(loss, reduction="sum")
     again = keras.losses.deserialize(keras.losses.serialize(own))
@@ -72,7 +72,7 @@ def test_keras_object_refuses_shapes_that_would_broadcast() -> None:
         as_keras(losses.get("cce"), reduction=None)(np.full((4, 2), 0.5), np.zeros((4, 3)))
 
 
-@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+@pytest.mark.parametrize("loss", standard_first(some_configurations()))
 def test_optax_function_equals_the_loss_and_compiles(loss) -> None:
     raw, target = draw_raw(loss, 12, 3), draw_target(loss, 12, 4)
     function = as_optax(loss)
@@ -94,7 +94,7 @@ def test_optax_function_takes_class_ids() -> None:
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("loss", every_configuration(), ids=str)
+@pytest.mark.parametrize("loss", some_configurations(), ids=str)
 def test_torch_module_equals_the_loss(loss) -> None:
     import torch
 

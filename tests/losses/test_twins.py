@@ -10,14 +10,14 @@ import optax
 import pytest
 import sklearn.metrics
 
-from loss_draws import draw_raw, draw_target, every_configuration, values
+from loss_draws import draw_raw, draw_target, some_configurations, values
 from lossmith import losses
 from lossmith.losses import PUBLISHED
 from lossmith.losses._configure import twin
 
 
 def _with_code(library: str) -> list[losses.Loss]:
-    return [loss for loss in every_configuration() if twin(loss, library)]
+    return [loss for loss in some_configurations() if twin(loss, library)]
 
 
 def _pair(loss, library: str) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ def test_keras_code(loss) -> None:
         own = eval(twin(loss, "keras"), {"keras": keras})
         theirs = own.call(jnp.asarray(target), jnp.asarray(raw))
         expected = values(loss, raw, target)
-        tolerance = CLIPPED.get(loss.name, ROUNDED if loss.head.units == 1 else 1e-9)
+        tolerance = CLIPPED.get(loss.name, ROUNDED if loss.task != "multiclass" else 1e-9)
         np.testing.assert_allclose(np.asarray(theirs).ravel(), expected.ravel(), rtol=tolerance, atol=1e-8)
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from lossmith._arrays import Array
 from lossmith._errors import InvalidInputError, MissingExtraError
@@ -40,12 +40,10 @@ def _keras_namespace() -> Any:
 
     class KerasNamespace:
         int32, float32, float64 = "int32", "float32", "float64"
+        renamed: ClassVar = {"concat": "concatenate", "cumulative_sum": "cumsum", "astype": "cast"}
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(keras.ops, name)
-
-        def astype(self, x: Any, dtype: Any) -> Any:
-            return keras.ops.cast(x, dtype)
+            return getattr(keras.ops, self.renamed.get(name, name))
 
         def isdtype(self, dtype: Any, kind: str) -> bool:
             name = keras.backend.standardize_dtype(dtype)
@@ -60,19 +58,21 @@ def _keras_namespace() -> Any:
 
 def _aligned(loss: Loss, raw: Any, target: Any, reshape: Callable[..., Any]) -> tuple[Any, Any]:
     """Return raw and target without a trailing axis of length 1 that only one of them or the head needs."""
-    raw_shape, target_shape = tuple(raw.shape), tuple(target.shape)
-    if loss.encoding != "distribution":
-        if loss.head.units != 1 and target_shape and target_shape[-1] == 1 and len(target_shape) == len(raw_shape):
-            target = reshape(target, (-1, *target_shape[1:-1]))
-        elif loss.head.units == 1 and raw_shape and raw_shape[-1] == 1 and len(target_shape) == len(raw_shape) - 1:
-            raw = reshape(raw, (-1, *raw_shape[1:-1]))
-        elif (
-            loss.head.units == 1 and target_shape and target_shape[-1] == 1 and len(target_shape) - 1 == len(raw_shape)
-        ):
-            target = reshape(target, (-1, *target_shape[1:-1]))
-    elif target_shape and target_shape[-1] == 1 and len(target_shape) == len(raw_shape) and raw_shape[-1] != 1:
-        target = reshape(target, (-1, *target_shape[1:-1]))
+    if loss.head.units == 1:
+        if loss.batchwise or len(raw.shape) > len(target.shape):
+            raw = _without_last(raw, reshape)
+        if loss.batchwise or len(target.shape) > len(raw.shape):
+            target = _without_last(target, reshape)
+    elif len(target.shape) == len(raw.shape) and tuple(raw.shape)[-1] != 1:
+        by_id = loss.encoding in ("distribution", "class_ids")
+        if by_id or not isinstance(loss.head.units, str):
+            target = _without_last(target, reshape)
     return raw, target
+
+
+def _without_last(array: Any, reshape: Callable[..., Any]) -> Any:
+    shape = tuple(array.shape)
+    return reshape(array, (-1, *shape[1:-1])) if len(shape) > 1 and shape[-1] == 1 else array
 
 
 @cache

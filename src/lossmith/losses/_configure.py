@@ -16,6 +16,7 @@ _ENCODE: Mapping[Encoding, str] = {
     "zero_one": "# y holds 0 for class 0 and 1 for class 1",
     "minus_one_one": "y = 2 * y - 1  # class 0 becomes -1, class 1 becomes 1",
     "distribution": "# y holds class ids 0, 1, ..., one-hot rows, or soft rows that sum to 1",
+    "class_ids": "# y holds class ids 0, 1, ...",
 }
 _BACK: Mapping[Encoding, str] = {"standardized": "mean + deviation * {}", "mean_scaled": "mean * {}"}
 _ACTIVATION: Mapping[str, Mapping[str, str]] = {  # head -> library -> expression of `raw`
@@ -23,6 +24,13 @@ _ACTIVATION: Mapping[str, Mapping[str, str]] = {  # head -> library -> expressio
     "exponential": {"keras": "keras.ops.exp(raw[:, 0])", "torch": "torch.exp(raw[:, 0])"},
     "expm1": {"keras": "keras.ops.expm1(raw[:, 0])", "torch": "torch.expm1(raw[:, 0])"},
     "mean_and_log_variance": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
+    "quantiles": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
+    "median_and_log_scale": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
+    "location_scale_shape": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
+    "labels": {"keras": "keras.ops.sigmoid(raw)", "torch": "torch.sigmoid(raw)"},
+    "one_versus_rest": {"keras": "keras.ops.sigmoid(raw)", "torch": "torch.sigmoid(raw)"},
+    "item_scores": {"keras": "raw", "torch": "raw"},
+    "embedding": {"keras": "raw", "torch": "raw"},
     "sigmoid": {"keras": "keras.ops.sigmoid(raw[:, 0])", "torch": "torch.sigmoid(raw[:, 0])"},
     "softmax": {"keras": "keras.ops.softmax(raw)", "torch": "torch.softmax(raw, -1)"},
     "margin": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
@@ -30,6 +38,7 @@ _ACTIVATION: Mapping[str, Mapping[str, str]] = {  # head -> library -> expressio
     "class_scores": {"keras": "raw", "torch": "raw"},
 }
 _MEANING = {
+    "embedding": "points; those of one kind lie together",
     "value": "predicted values",
     "probability": "probabilities",
     "score": "scores; the largest, or the sign, is the class",
@@ -37,6 +46,7 @@ _MEANING = {
 _SKLEARN = {
     "GammaRegressor": "linear_model",
     "HistGradientBoostingRegressor": "ensemble",
+    "LinearSVR": "svm",
     "GradientBoostingClassifier": "ensemble",
     "LinearSVC": "svm",
     "MLPClassifier": "neural_network",
@@ -103,14 +113,16 @@ def configure(loss: Loss, n_classes: int | None = None) -> dict[str, str]:
 
 
 def _prediction(loss: Loss, library: str) -> str:
-    own = f'losses.get("{loss.name}").predict(raw)'
+    # maps that no library has stay with lossmith, which wants a plain array
+    plain = "raw.detach().numpy()" if library == "torch" else "raw"
+    own = f'losses.get("{loss}").predict({plain})'
     expression = _ACTIVATION.get(loss.head.name, {}).get(library, own)
     back = _BACK.get(loss.encoding, "{}").format(expression)
     return f"prediction = {back}  # {_MEANING[loss.head.gives]}"
 
 
 def _keras(loss: Loss, units: int) -> str:
-    imports, encoding = ["import keras"], _encoding(loss)
+    encoding, prediction = _encoding(loss), _prediction(loss, "keras")
     expression = twin(loss, "keras_class_ids")
     if not expression:
         expression = twin(loss, "keras")
@@ -118,10 +130,10 @@ def _keras(loss: Loss, units: int) -> str:
             encoding = [f"y = keras.ops.one_hot(y, {units})  # class ids 0, 1, ... become rows"]
     if not expression:
         expression = f'losses.get("{loss}").as_keras()'
-        imports.append("from lossmith import losses")
     return "\n".join(
         [
-            *imports,
+            "import keras",
+            *_own_import(expression + prediction),
             "",
             *encoding,
             "model = keras.Sequential([",
@@ -132,29 +144,32 @@ def _keras(loss: Loss, units: int) -> str:
             'model.compile(optimizer="sgd", loss=loss)',
             "model.fit(x, y)",
             "raw = model.predict(x)",
-            _prediction(loss, "keras"),
+            prediction,
         ]
     )
 
 
+def _own_import(code: str) -> list[str]:
+    return ["from lossmith import losses"] if "losses.get(" in code else []
+
+
 def _encoding(loss: Loss) -> list[str]:
-    lines = _ENCODE[loss.encoding].split("\n")
     if loss.full_support:
         return ["# y holds rows of probabilities that sum to 1, none of them 0"]
-    return lines
+    if loss.head.units == "n_outputs" and loss.encoding != "class_ids":
+        return ["# y holds one column for each output"]
+    return _ENCODE[loss.encoding].split("\n")
 
 
 def _torch(loss: Loss, units: int) -> str:
-    expression = twin(loss, "torch")
-    imports = ["import torch"]
-    if not expression:
-        expression = f'losses.get("{loss}").as_torch()'
-        imports.append("from lossmith import losses")
-    dtype = "" if loss.encoding == "distribution" else ", dtype=torch.float32"
+    expression = twin(loss, "torch") or f'losses.get("{loss}").as_torch()'
+    prediction = _prediction(loss, "torch")
+    dtype = "" if loss.encoding in ("distribution", "class_ids") else ", dtype=torch.float32"
     output = "raw[:, 0]" if units == 1 and loss.encoding != "distribution" else "raw"
     return "\n".join(
         [
-            *imports,
+            "import torch",
+            *_own_import(expression + prediction),
             "",
             *_encoding(loss),
             "model = torch.nn.Sequential(",
@@ -165,7 +180,7 @@ def _torch(loss: Loss, units: int) -> str:
             f"criterion = {expression}",
             "raw = model(torch.as_tensor(x, dtype=torch.float32))",
             f"criterion({output}, torch.as_tensor(y{dtype})).backward()",
-            _prediction(loss, "torch"),
+            prediction,
         ]
     )
 
