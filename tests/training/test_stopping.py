@@ -136,12 +136,20 @@ def test_cancelling_stops_between_chunks(execution):
     assert seen == [1, 2, 3]
 
 
+@pytest.fixture
+def interruptible():
+    """Let SIGINT raise KeyboardInterrupt, as it does for people; processes of pytest-xdist ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def names_of_threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("lossmith")]
 
 
 @pytest.mark.parametrize("execution", ["stacked", "sequential"])
-def test_an_interrupt_stops_cleanly_with_finished_groups_handed_over(execution):
+def test_an_interrupt_stops_cleanly_with_finished_groups_handed_over(execution, interruptible):
     finished, made, stop, seen = [], [], threading.Event(), []
 
     def make(key):
