@@ -128,6 +128,36 @@ FUNCTIONS = {
     ),
     "hinge that squares": wrong_function("hinge", lambda f: lambda xp, z, y: f(xp, z, y) ** 2),
     "squared hinge that does not": wrong_function("squared_hinge", lambda f: lambda xp, z, y: f(xp, z, y) ** 0.5),
+    "expectile that is a quantile": mutant(
+        "expectile",
+        function=lambda xp, z, y, *, expectile: losses.get("quantile").function(xp, z, y, quantile=expectile),
+    ),
+    "tempered softmax without its tail": wrong_function(
+        "bi_tempered", lambda f: lambda xp, z, y, *, t1, t2: f(xp, z, y, t1=t1, t2=1.0)
+    ),
+    "sparsemax that is softmax": mutant(
+        "sparsemax", function=lambda xp, z, y: losses.get("kl_divergence").function(xp, z, y)
+    ),
+    "ordinal loss without an order": mutant(
+        "cumulative_link", function=lambda xp, z, y: losses.get("kl_divergence").function(xp, z, y)
+    ),
+    "normalised by the label alone": mutant(
+        "normalized_crossentropy",
+        function=lambda xp, z, y: _pointwise.cross_entropy(xp, y, log_softmax(xp, z)) / 4,
+    ),
+    "symmetric cross-entropy without its second half": wrong_function(
+        "symmetric_crossentropy",
+        lambda f: lambda xp, z, y, *, alpha, beta, floor: f(xp, z, y, alpha=alpha, beta=0.0, floor=floor),
+    ),
+    "square root at probability 0": mutant(
+        "squared_hellinger",
+        function=lambda xp, z, y: 1 - xp.sum(xp.sqrt(y * xp.exp(log_softmax(xp, z))), axis=-1),
+    ),
+    "cosine without a norm": mutant("cosine_similarity", function=lambda xp, z, y: -xp.sum(z * y, axis=-1)),
+    "pairs the wrong way round": wrong_function("pairwise_logistic", lambda f: lambda xp, z, y: f(xp, -z, y)),
+    "batch loss that looks at its row alone": mutant(
+        "auc_logistic", function=lambda xp, z, y: softplus(xp, z - 2 * y * z)
+    ),
     "always float64": wrong_function("mse", lambda f: lambda xp, z, y: f(xp, xp.astype(z, xp.float64), y)),
 }
 RECORDS = {
@@ -149,6 +179,10 @@ RECORDS = {
     "no advice": mutant("mse", when_not=""),
     "formula that does not render": mutant("mse", formula=r"\nosuchcommand{z}"),
     "no year": mutant("mse", reference="Gauss"),
+    "batchwise not declared": mutant("nt_xent", batchwise=False),
+    "wrong partner on one-hot targets": mutant(
+        "squared_hellinger", same_gradient_as="categorical_crossentropy", same_gradient_on="one-hot targets"
+    ),
     "another gradient": mutant("categorical_brier", same_gradient_as="categorical_crossentropy"),
 }
 TURNED = [(name, flag) for name in ("mse", "mae", "bce", "tanh_hinge", "gce", "categorical_hinge") for flag in FLAGS]

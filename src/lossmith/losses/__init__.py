@@ -33,6 +33,8 @@ from lossmith.losses import (
 )
 from lossmith.losses._adapters import as_keras, as_optax, as_torch
 from lossmith.losses._configure import configure
+from lossmith.losses._divergence_family import f_divergence
+from lossmith.losses._scorer import as_scorer
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
 
 __all__ = [
@@ -47,8 +49,10 @@ __all__ = [
     "Task",
     "as_keras",
     "as_optax",
+    "as_scorer",
     "as_torch",
     "configure",
+    "f_divergence",
     "get",
 ]
 
@@ -85,7 +89,8 @@ def get(name: str) -> Loss:
     Parameters
     ----------
     name : str
-        A name or alias of `LOSSES` or `PUBLISHED`, as in `mse` or `huber:delta=2`, or the text of `Loss.to_json`.
+        A name or alias of `EVERY` or `PUBLISHED`, as in `mse` or `huber:delta=2`, a name that another library uses
+        (`BCEWithLogitsLoss`, `reg:squarederror`), or the text of `Loss.to_json`.
 
     Raises
     ------
@@ -104,6 +109,8 @@ def get(name: str) -> Loss:
     {'delta': 2.0}
     >>> get(get("huber:delta=2").to_json()).configuration
     {'delta': 2.0}
+    >>> get("reg:squarederror").name
+    'mean_squared_error'
     >>> get("keras_kl_divergence").configuration
     {'epsilon': 1e-07}
     """
@@ -115,6 +122,8 @@ def get(name: str) -> Loss:
             raise InvalidInputError(
                 f"{name!r}", expected='{"name": ..., "parameters": {...}}', advice="use the text of Loss.to_json"
             ) from error
+    if name.lower() in _ELSEWHERE:
+        return EVERY[_ELSEWHERE[name.lower()]]
     base, _, assignments = name.partition(":")
     values = {}
     for assignment in filter(None, assignments.split(",")):
@@ -130,3 +139,9 @@ def get(name: str) -> Loss:
 
 def _find(name: str) -> Loss:
     return PUBLISHED[name] if name in PUBLISHED else EVERY[name]
+
+
+# names of other libraries; where several losses share one, the first of the catalogue has it
+_ELSEWHERE = {
+    twin.lower(): loss.name for loss in reversed([*EVERY.values()]) for twin in loss.twins.values() if twin not in EVERY
+}

@@ -118,7 +118,9 @@ def log_gamma(xp: Namespace, x: Array) -> Array:
         product = product * y
     y = y + 1
     inverse = 1 / (y * y)
-    series = 1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))
+    series = 1 / 12 - inverse * (
+        1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse * (1 / 1188 - inverse * 691 / 360360)))
+    )
     return (y - 0.5) * xp.log(y) - y + 0.5 * math.log(2 * math.pi) + series / y - xp.log(product)
 
 
