@@ -230,9 +230,8 @@ def test_no_temporary_is_larger_than_a_few_blocks() -> None:
         function(p, q)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        rows = p.shape[0] * 8
-        assert peak < 6 * rows + 2 * 25 * _blocks.BLOCK * 8, f"{peak / p.nbytes:.2f} of one table"
-        assert peak < p.nbytes
+        answer, scratch = p.shape[0] * 8, 2 * 6 * 4 * _blocks.BLOCK * 8  # two threads, six arrays of one block each
+        assert peak < 1.2 * answer + scratch, f"{peak / p.nbytes:.2f} of one table"
 
 
 def test_information_of_joint_tables() -> None:
@@ -339,6 +338,26 @@ def test_compiled_code_needs_no_check() -> None:
     p, q = jnp.asarray([[0.2, 0.8], [0.5, 0.5]]), jnp.asarray([[0.5, 0.5], [0.5, 0.5]])
     compiled = jax.jit(lambda a, b: dv.kl_divergence(a, b, check=False))(p, q)
     np.testing.assert_allclose(np.asarray(compiled), np.asarray(dv.kl_divergence(p, q)), rtol=1e-6)
+
+
+def test_the_losses_use_the_same_divergences() -> None:
+    from lossmith.divergence import _pointwise
+
+    rng = np.random.default_rng(8)
+    p, q = rng.dirichlet(np.ones(5), size=20), rng.dirichlet(np.ones(5), size=20)
+    for name in ("kl_divergence", "reverse_kl_divergence", "jensen_shannon_divergence", "cross_entropy"):
+        np.testing.assert_allclose(getattr(_pointwise, name)(np, p, np.log(q)), getattr(dv, name)(p, q), rtol=1e-11)
+    np.testing.assert_allclose(_pointwise.entropy(np, p), dv.entropy(p), rtol=1e-12)
+
+
+def test_the_page_of_checks_is_complete() -> None:
+    from pathlib import Path
+
+    from lossmith.divergence._findings import CHECKS
+
+    page = (Path(__file__).parents[2] / "docs" / "divergence" / "index.md").read_text(encoding="utf-8")
+    for check in CHECKS.values():
+        assert f"| {check.code} | {check.name} |" in page
 
 
 @pytest.mark.peers

@@ -19,7 +19,7 @@ from lossmith.divergence._inputs import Side, check_mass
 from lossmith.divergence._pair import Pair
 from lossmith.divergence._terms import Terms
 
-__all__ = ["BLOCK", "is_numpy", "total"]
+__all__ = ["BLOCK", "Plain", "is_numpy", "plain_jensen_shannon", "plain_kl", "total"]
 
 BLOCK = 2**14  # entries of one block: with its score of scratch arrays it fits a second-level cache
 _PLAIN = 4  # times as many for the plain sum, which has one scratch array
@@ -33,10 +33,13 @@ def is_numpy(xp: Namespace) -> bool:
     return xp.__name__ in ("numpy", "array_api_compat.numpy")
 
 
+Plain = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
 def total(
-    xp: Namespace, p: Side, q: Side, terms: Terms, *, axis: int, quick: bool = False, check: bool = False
+    xp: Namespace, p: Side, q: Side, terms: Terms, *, axis: int, quick: Plain | None = None, check: bool = False
 ) -> Array:
-    """Return the sum of `terms` along `axis`; `quick` allows the plain sum where it is accurate (KL only).
+    """Return the sum of `terms` along `axis`; `quick(p, q)` is a plain sum that is used where it is accurate.
 
     With `check` the masses of both sides are checked in the same pass (NumPy probabilities only).
     """
@@ -45,9 +48,8 @@ def total(
             return xp.sum(terms(Pair(xp, p.values, q.values, p.logs, q.logs)), axis=axis)
         columns = [_last(side, axis) for side in (p.values, q.values, p.logs, q.logs)]
         shape = columns[0].shape[:-1]
-        value = _numpy_total(
-            [c if c is None else c.reshape(-1, c.shape[-1]) for c in columns], terms, quick, check, (p, q)
-        )
+        flat = [c if c is None else c.reshape(-1, c.shape[-1]) for c in columns]
+        value = _numpy_total(flat, terms, quick, check)
     return value.reshape(shape).astype(p.values.dtype, copy=False)[()]
 
 
@@ -91,13 +93,49 @@ def _run(work: Callable[[int], None], n_tasks: int) -> None:
         list(pool.map(share, range(n_threads)))
 
 
-def _numpy_total(columns: list[Any], terms: Terms, quick: bool, check: bool, ends: tuple[Side, Side]) -> np.ndarray:
+class _Masses:
+    """Sums and least entries of both sides: of every row where rows are cut up, of the furthest from 1 in a block where not."""
+
+    def __init__(self, n_tasks: int, n_parts: int, n_rows: int, types: tuple[Any, Any]) -> None:
+        self.types = types
+        self.cut = n_parts > 1
+        self.rows = np.empty((2, n_parts, n_rows)) if self.cut else np.empty((2, 0, 0))
+        self.lowest = np.zeros((2, n_tasks))
+        self.worst = np.ones((2, n_tasks))
+        self.wrong = np.zeros((2, n_tasks), dtype=np.int64)
+
+    def see(self, number: int, task: _Task, side: int, values: np.ndarray) -> np.ndarray:
+        mass = _row_sums(values)
+        self.lowest[side, number] = values.min()
+        if self.cut:
+            self.rows[side, task.part, task.rows] = mass
+            return mass
+        off = np.abs(mass - 1)
+        self.wrong[side, number] = np.count_nonzero(~(off <= float(np.finfo(self.types[side]).eps) ** 0.5))
+        self.worst[side, number] = mass[int(np.argmax(off))]
+        return mass
+
+    def check(self, n_rows: int) -> None:
+        """Raise unless both sides are distributions."""
+        for side, name in enumerate("pq"):
+            if self.cut:
+                # the tolerance is that of the type the caller gave
+                check_mass(
+                    name, float(self.lowest[side].min()), self.rows[side].sum(axis=0).astype(self.types[side]), np
+                )
+                continue
+            wrong = int(self.wrong[side].sum())
+            worst = self.worst[side]
+            worst = worst[np.isnan(worst)] if np.isnan(worst).any() else worst[[int(np.argmax(np.abs(worst - 1)))]]
+            mass = np.full(min(n_rows, 2), worst[0] if wrong else 1.0)
+            check_mass(name, float(self.lowest[side].min()), mass, np, rows=(wrong, n_rows))
+
+
+def _numpy_total(columns: list[Any], terms: Terms, quick: Plain | None, check: bool) -> np.ndarray:
     p, q, log_p, log_q = columns
     tasks, n_parts = _tasks(p.shape[0], p.shape[1], BLOCK * _PLAIN if quick else BLOCK)
     partial = np.empty((n_parts, p.shape[0]))
-    weigh = check or quick
-    masses = np.empty((2, n_parts, p.shape[0]) if weigh else (2, 0, 0))
-    lowest = np.empty((2, len(tasks)))
+    masses = _Masses(len(tasks), n_parts, p.shape[0], (p.dtype, q.dtype))
 
     def block(array: Any, task: _Task) -> Any:
         return None if array is None else np.ascontiguousarray(array[task.rows, task.columns], dtype=np.float64)
@@ -108,35 +146,29 @@ def _numpy_total(columns: list[Any], terms: Terms, quick: bool, check: bool, end
     def work(number: int) -> None:
         task = tasks[number]
         one, two = block(p, task), block(q, task)
-        if weigh:
-            for side, values in enumerate((one, two)):
-                masses[side, task.part, task.rows] = _row_sums(values)
-                lowest[side, number] = values.min()
-        if not quick:
+        if check:
+            masses.see(number, task, 0, one)
+            masses.see(number, task, 1, two)
+        if quick is None:
             partial[task.part, task.rows] = exact(one, two, block(log_p, task), block(log_q, task))
             return
-        value = _plain_kl(one, two)
+        value = quick(one, two)
         if n_parts == 1:
-            value += masses[1, 0, task.rows] - masses[0, 0, task.rows]
             again = _uncertain(value)
             if again.any():
                 value[again] = exact(one[again], two[again])
         partial[task.part, task.rows] = value
 
     _run(work, len(tasks))
-    value = partial.sum(axis=0)
-    if not weigh:
-        return value
-    mass = masses.sum(axis=1)
     if check:
-        for side, name in enumerate("pq"):
-            # the tolerance is that of the type the caller gave
-            check_mass(name, float(lowest[side].min()), mass[side].astype(ends[side].values.dtype), np)
-    if quick and n_parts > 1:
-        value += mass[1] - mass[0]
+        masses.check(p.shape[0])
+    if n_parts == 1:
+        return partial[0]
+    value = partial.sum(axis=0)
+    if quick is not None:
         for row in np.flatnonzero(_uncertain(value)):
             view = slice(row, row + 1)
-            value[view] = _numpy_total([p[view], q[view], None, None], terms, False, False, ends)
+            value[view] = _numpy_total([p[view], q[view], None, None], terms, None, False)
     return value
 
 
@@ -144,7 +176,23 @@ def _uncertain(value: np.ndarray) -> np.ndarray:
     return ~((value >= _SMALL) & np.isfinite(value))
 
 
-def _plain_kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def plain_kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return the row sums of p log(p / q) - p + q, not to be trusted where they are small or not finite."""
+    return _weighted_logs(p, q) + (_row_sums(q) - _row_sums(p))
+
+
+def plain_jensen_shannon(weight: float) -> Plain:
+    """Return the function of p and q that sums w p log(p / m) + (1 - w) q log(q / m) over rows, m being the mixture."""
+
+    def plain(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        mixture = (1 - weight) * q
+        mixture += weight * p
+        return weight * _weighted_logs(p, mixture) + (1 - weight) * _weighted_logs(q, mixture)
+
+    return plain
+
+
+def _weighted_logs(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     ratio = p / q
     if not p.min() > 0:
         # fmax turns 0 / 0 and 0 into a positive number, whose logarithm times p = 0 is 0

@@ -9,7 +9,7 @@ import numpy as np
 from lossmith._arrays import Array
 from lossmith._errors import DomainError
 from lossmith.divergence import _terms
-from lossmith.divergence._blocks import is_numpy, total
+from lossmith.divergence._blocks import Plain, is_numpy, plain_jensen_shannon, plain_kl, total
 from lossmith.divergence._inputs import Given, Side, Unit, nats_per, sides, single
 from lossmith.divergence._terms import Terms
 
@@ -37,7 +37,7 @@ def evaluate(
     given: str | tuple[str, str],
     smoothing: str,
     check: bool,
-    quick: bool = False,
+    quick: Plain | None = None,
 ) -> tuple[Any, ...]:
     """Return the namespace and the sum of each of `terms` along `axis`, both inputs checked."""
     if given == "probabilities" and smoothing == "none":
@@ -50,7 +50,7 @@ def evaluate(
         xp, one, two = sides(p, q, axis=axis, given=given, smoothing=smoothing, check=check)
         deferred = False
     wanted = terms if isinstance(terms, tuple) else (terms,)
-    quick = quick and one.logs is None and two.logs is None
+    quick = quick if one.logs is None and two.logs is None else None
     sums = [
         total(xp, one, two, term, axis=axis, quick=quick, check=deferred and number == 0)
         for number, term in enumerate(wanted)
@@ -203,7 +203,7 @@ def kl_divergence(
 
     Source: Kullback and Leibler, On information and sufficiency, 1951.
     """
-    _xp, value = evaluate(p, q, _terms.kl, axis=axis, given=given, smoothing=smoothing, check=check, quick=True)
+    _xp, value = evaluate(p, q, _terms.kl, axis=axis, given=given, smoothing=smoothing, check=check, quick=plain_kl)
     return in_unit(value, unit)
 
 
@@ -284,8 +284,8 @@ def jensen_shannon_divergence(
     Source: Lin, Divergence measures based on the Shannon entropy, 1991.
     """
     weight = share_between("weight", weight, low_open=True, high_open=True)
-    terms = _terms.jensen_shannon(weight)
-    _xp, value = evaluate(p, q, terms, axis=axis, given=given, smoothing=smoothing, check=check)
+    terms, quick = _terms.jensen_shannon(weight), plain_jensen_shannon(weight)
+    _xp, value = evaluate(p, q, terms, axis=axis, given=given, smoothing=smoothing, check=check, quick=quick)
     return in_unit(value, unit)
 
 
@@ -311,7 +311,8 @@ def jensen_shannon_distance(
 
     Source: Endres and Schindelin, A new metric for probability distributions, 2003.
     """
-    xp, value = evaluate(p, q, _terms.jensen_shannon(0.5), axis=axis, given=given, smoothing=smoothing, check=check)
+    terms, quick = _terms.jensen_shannon(0.5), plain_jensen_shannon(0.5)
+    xp, value = evaluate(p, q, terms, axis=axis, given=given, smoothing=smoothing, check=check, quick=quick)
     return xp.sqrt(in_unit(value, unit))
 
 

@@ -132,8 +132,18 @@ def _offender(xp: Namespace, values: Array) -> str:
     return "an infinity" if bool(xp.any(~xp.isfinite(values))) else f"{float(xp.min(values)):.6g}"
 
 
-def check_mass(name: str, lowest: float, mass: Array, xp: Namespace, given: str = "probabilities") -> None:
+def check_mass(
+    name: str,
+    lowest: float,
+    mass: Array,
+    xp: Namespace,
+    given: str = "probabilities",
+    *,
+    rows: tuple[int, int] | None = None,
+) -> None:
     """Raise unless nothing is negative and every mass is one, but for rounding.
+
+    With `rows`, the numbers of wrong rows and of all rows, `mass` holds only the one that is furthest from one.
 
     Raises
     ------
@@ -149,18 +159,16 @@ def check_mass(name: str, lowest: float, mass: Array, xp: Namespace, given: str 
     off = xp.abs(mass - 1)
     # one class more than another: rounding grows with the number of outcomes, sqrt(eps) leaves room for it
     allowed = tolerance(xp, mass.dtype)
-    if bool(xp.all(off <= allowed)):
+    if (not rows and bool(xp.all(off <= allowed))) or (rows is not None and rows[0] == 0):
         return
     flat = xp.reshape(mass, (-1,))
     if bool(xp.any(xp.isnan(flat))):
         raise DomainError(f"{name} holds NaN", expected="numbers", advice="drop or fill missing values first")
     worst = float(flat[int(xp.argmax(xp.abs(flat - 1)))])
-    wrong = int(xp.sum(xp.astype(xp.reshape(off, (-1,)) > allowed, xp.int32)))
-    what = (
-        f"{name} adds up to {worst:.10g}"
-        if flat.shape[0] == 1
-        else f"{wrong} of {flat.shape[0]} rows of {name} do not add up to 1, the worst to {worst:.10g}"
-    )
+    wrong, count = rows or (int(xp.sum(xp.astype(xp.reshape(off, (-1,)) > allowed, xp.int32))), flat.shape[0])
+    what = f"{name} adds up to {worst:.10g}"
+    if count > 1:
+        what = f"{wrong} of {count} rows of {name} do not add up to 1, the worst to {worst:.10g}"
     raise DomainError(
         what,
         expected="a sum of 1",

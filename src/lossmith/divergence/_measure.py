@@ -340,7 +340,7 @@ def _recorded(
         explanation = "the laws overlap so little that the logarithm of their overlap is lost"
         findings.append(CHECKS["LS602"].found(f"{p.label}, {q.label}", f"at least {ends[0]:.6g}"))
     elif math.isinf(value):
-        explanation = "infinite: the integrand does not decay in a tail, or mass lies where the other side has none"
+        explanation = "infinite: mass lies where the other side has none, or too much of it in a tail"
         findings.append(CHECKS["LS601"].found(f"{p.label}, {q.label}", explanation))
         error, ends = 0.0, [math.inf, math.inf]
     elif found.note:
