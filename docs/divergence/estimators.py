@@ -7,8 +7,8 @@ python docs/divergence/estimators.py --quick    # fewer repetitions and sizes, t
 from __future__ import annotations
 
 import argparse
+import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,17 +119,22 @@ def lines(rows: list[dict[str, float | str | int]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--rows", type=Path)
     arguments = parser.parse_args()
+    kept = arguments.rows.read_text(encoding="utf-8").splitlines() if arguments.rows and arguments.rows.exists() else []
+    done = {(r["case"], r["n"], r["method"]): r for r in map(json.loads, kept)}
     rows = []
-    collect: Callable[[dict[str, float | str | int]], None] = rows.append
     for case in CASES:
         for n in SIZES:
-            for method in arguments.methods.split(","):
-                found = row(case, n, method, arguments.quick)
-                if found is not None:
-                    collect(found)
-                    print(lines([found])[-1], flush=True)
+            for method in METHODS:
+                found = done.get((case.name, n, method)) or row(case, n, method, arguments.quick)
+                if found is None:
+                    continue
+                rows.append(found)
+                print(lines([found])[-1], flush=True)
+                if arguments.rows and (case.name, n, method) not in done:
+                    with arguments.rows.open("a", encoding="utf-8") as stream:
+                        stream.write(json.dumps(found) + "\n")
     if arguments.quick:
         return
     page = Path(__file__).with_name("estimators.md")
