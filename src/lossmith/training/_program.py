@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossmith.training._narrow import write_out
 from lossmith.training._run import Layout, batch_layout, block_sizes, curve_names, evaluate_rows, frozen_step
 from lossmith.training._spec import Batch, GroupData, Hyper, Part, Procedure, Schedule
 
@@ -98,7 +99,7 @@ def build_program(
     runs = n_seeds * n_configurations
     names, monitor = curve_names(schedule, data, quantities)
     watched = [*(["train"] if schedule.watch_training else []), *data.evaluate]
-    step = _stack(frozen_step(procedure), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
+    step = _stack(write_out(frozen_step(procedure)), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
     evaluations = {
         name: _evaluation(procedure, data.train if name == "train" else data.evaluate[name], n_seeds, runs)
         for name in watched
@@ -211,11 +212,13 @@ def _evaluation(procedure: Procedure, part: Part, n_seeds: int, runs: int) -> An
 
     count, size = block_sizes(part.n_rows, procedure.width, runs)
 
+    sums = write_out(lambda state, hyper, rows: evaluate_rows(procedure, state, hyper, rows))
+
     def one(state: Any, hyper: Hyper, inputs: Any, targets: Any) -> Any:
         rows = Batch(inputs, targets, jnp.ones(part.n_rows))
         if count == 1:
-            return evaluate_rows(procedure, state, hyper, rows) / part.n_rows
-        total = jax.lax.map(lambda block: evaluate_rows(procedure, state, hyper, block), _cut(rows, count, size))
+            return sums(state, hyper, rows) / part.n_rows
+        total = jax.lax.map(lambda block: sums(state, hyper, block), _cut(rows, count, size))
         return total.sum(0) / part.n_rows
 
     axis = None if part.shared else 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError
 from lossmith.training._layers import convolves
+from lossmith.training._run import EVALUATION_ROOM
 from lossmith.training._spec import GroupData, Procedure, Schedule
 
 __all__ = ["Execution", "check_memory", "choose_execution", "group_bytes"]
@@ -81,7 +82,9 @@ def group_bytes(
     batch = min(schedule.batch_size, data.train.n_rows)
     activations = 4 * batch * (procedure.width + math.prod(data.train.inputs.shape[2:]))
     raw = sum(4 * part.n_rows * procedure.units for part in data.evaluate.values())
-    return rows + runs * (state * (2 if schedule.keeps_best else 1) + raw + SPARE * (state + activations))
+    evaluated = max((part.n_rows for part in data.evaluate.values()), default=0)
+    blocks = 4 * min(evaluated * procedure.width * runs, EVALUATION_ROOM)
+    return rows + blocks + runs * (state * (2 if schedule.keeps_best else 1) + raw + SPARE * (state + activations))
 
 
 def check_memory(needed: int, n_runs: int, *, free: int | None = None) -> None:
