@@ -29,12 +29,17 @@ $(VENV)/.made:
 	@$(PIP) install --quiet --no-compile --constraint constraints.txt uv || echo "no uv here, pip will do"
 	@touch $@
 
+# a process that finds no bytecode compiles Keras and JAX anew, seven seconds of it, where the environment forbids writing any
+COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib src
+
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@$(INSTALL) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime
 	@$(INSTALL) --editable . --group test
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

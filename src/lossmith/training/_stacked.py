@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, final
 
 import numpy as np
 
-from lossmith.training._backend import compilation_cache
+from lossmith.training._backend import compilation_cache, compile_program
 from lossmith.training._initial import draw_seed
 from lossmith.training._program import build_program, start
 from lossmith.training._run import Cancelled, Outcome, Progress, epoch_orders
@@ -55,8 +56,11 @@ class Stacked:
         chunk = jax.jit(self._program.chunk, donate_argnums=0)
         with compilation_cache():
             lowered = chunk.lower(carry, hyper, train, evaluate, orders, np.int32(0), np.int32(1))
-            self._chunk = lowered.compile()
-            self._finish = jax.jit(self._program.finish).lower(carry, evaluate).compile()
+            with ThreadPoolExecutor(1) as second:  # XLA compiles without holding Python
+                compiled = second.submit(compile_program, lowered)
+                finish = jax.jit(self._program.finish).lower(carry, evaluate)
+                self._finish = compile_program(finish)
+                self._chunk = compiled.result()
         self.compilations = 2
 
     @property

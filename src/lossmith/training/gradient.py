@@ -12,7 +12,7 @@ from lossmith._errors import InvalidInputError
 from lossmith.losses import Loss
 from lossmith.training._arranged import arranged_loss
 from lossmith.training._backend import compilation_cache
-from lossmith.training._initial import initial_values
+from lossmith.training._initial import build_optimizer, initial_values
 from lossmith.training._layers import keeps_rows_apart, widest
 from lossmith.training._spec import Batch, Hyper
 
@@ -71,7 +71,7 @@ class GradientProcedure:
         self.width = widest(model)
         self.exact_batches = not keeps_rows_apart(model)
         with compilation_cache():
-            optimizer.build(model.trainable_variables)
+            build_optimizer(optimizer, model.trainable_variables)
         rates = [place for place, variable in enumerate(optimizer.variables) if variable.path.endswith("learning_rate")]
         if not rates:
             raise InvalidInputError(
