@@ -76,7 +76,7 @@ def defaults_page() -> str:
         ("losses", "the usual ones of the task, below; `all` takes every one", "`--losses`"),
         ("model", f"`{DEFAULTS.model}`", "`--models`"),
         ("optimiser", f"`{DEFAULTS.optimizer}`", "`--optimizers`"),
-        ("learning rate", f"tuned for each loss on validation data among {rates}", "`--learning-rates`"),
+        ("learning rate", f"tuned for each loss on validation data among {rates}; SGD's rates grow with the batch, by a factor of its size over {DEFAULTS.batches[0][1]}", "`--learning-rates`"),
         ("seeds", f"{DEFAULTS.seeds}; with `auto`, looks at {looks}", "`--seeds`"),
         ("batch size", batches, "`--batch-size`"),
         ("epochs", f"as many as make {DEFAULTS.steps:,} steps, between {DEFAULTS.min_epochs} and {DEFAULTS.max_epochs}", "`--epochs`"),

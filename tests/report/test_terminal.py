@@ -11,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from lossmith.report import _commands as commands
 from lossmith.report import _numbers as numbers
 from lossmith.report import _wording as wording
 from lossmith.report._table import GIVEN_UP, leaderboard
@@ -71,7 +72,8 @@ def test_undecided_states_the_price(circles, total, more):
         assert command == "" and "no affordable number" in sentence
     else:
         assert f"; {total} seeds in all would decide it (about" in sentence
-        assert command == wording.command(circles).replace("--seeds 30", f"--seeds {total}")
+        # the other settings of these circles are what a comparison chooses by itself
+        assert command == f"lossmith compare circles --losses {','.join(circles.settings.losses)} --seeds {total}"
     if total == 48:  # 18 of 30 seeds more, of 11.2 s
         assert "about 6.7 s more" in sentence
     assert (command or sentence) in text(undecided)
@@ -82,7 +84,7 @@ def test_the_command_asks_for_what_can_be_paid(circles):
         with_verdict(with_verdict(circles, 1, "undecided", 70), 2, "undecided", 4_000), 3, "undecided", 90
     )
     sentence, command = wording.undecided(three)
-    assert "90 seeds in all would decide 2 of 3" in sentence and "--seeds 90 " in command
+    assert "90 seeds in all would decide 2 of 3" in sentence and command.endswith("--seeds 90")
     dear = with_verdict(with_verdict(circles, 1, "undecided", 7_000), 2, "undecided", 4_000)
     assert "4,000 seeds in all would decide 1 of 2" in wording.undecided(dear)[0]
 
@@ -260,7 +262,7 @@ def test_last_lines_say_what_to_train_with_and_where_to_reopen(circles):
 
 
 def test_command_repeats_every_setting(circles):
-    words = shlex.split(wording.command(circles))
+    words = shlex.split(commands.command(circles))
     options = dict(zip(words[3::2], words[4::2], strict=True))
     assert options["--losses"] == ",".join(circles.settings.losses)
     assert [float(rate) for rate in options["--learning-rates"].split(",")] == pytest.approx(
@@ -269,19 +271,23 @@ def test_command_repeats_every_setting(circles):
     expected = {"--seeds": "30", "--epochs": "200", "--batch-size": "32", "--metric": "accuracy", "--seed": "0"}
     assert options.items() >= expected.items()
     quoted = replace(circles, data=replace(circles.data, source="my data.csv", target_name="a'b"))
-    assert shlex.split(wording.command(quoted))[:5] == ["lossmith", "compare", "my data.csv", "--target", "a'b"]
+    assert shlex.split(commands.command(quoted))[:5] == ["lossmith", "compare", "my data.csv", "--target", "a'b"]
 
 
-def test_commands_of_findings_are_complete(circles):
+def test_commands_of_findings_keep_what_was_chosen(circles):
     finding = replace(circles.findings[0], command="lossmith compare ... --seeds 93")
-    there = replace(circles, findings=(finding,), data=replace(circles.data, source="my data.csv"))
+    settings = replace(
+        circles.settings, epochs=77, noise=0.2, extra={"margin_given": True, "read": {"drop": "a b,c"}}, margin=0.03
+    )
+    there = replace(circles, findings=(finding,), data=replace(circles.data, source="my data.csv"), settings=settings)
     (line,) = (line for line in text(there).splitlines() if "try: " in line)
     words = shlex.split(line.partition("try: ")[2])
     assert words[:5] == ["lossmith", "compare", "my data.csv", "--target", "y"]
     options = dict(zip(words[5::2], words[6::2], strict=True))
-    assert options["--seeds"] == "93" and options["--epochs"] == "200"
+    assert options.pop("--losses") == ",".join(circles.settings.losses)
+    assert options == {"--drop": "a b,c", "--epochs": "77", "--noise": "0.2", "--margin": "0.03", "--seeds": "93"}
     more = replace(finding, command="lossmith compare ... --time-limit 5m")
-    assert wording.to_try(circles, more) == f"{wording.command(circles)} --time-limit 5m"
+    assert commands.to_try(circles, more).endswith(" --seeds 30 --time-limit 5m")
 
 
 def test_a_long_verdict_is_cut_for_the_headline_and_nothing_is_lost():

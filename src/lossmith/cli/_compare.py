@@ -176,7 +176,7 @@ def add(app: typer.Typer) -> None:
         keep = options.store_file(store, out)
         if out is not None and not dry_run:
             out.mkdir(parents=True, exist_ok=True)
-        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+        with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
             result = run(
                 source,
                 target=target,

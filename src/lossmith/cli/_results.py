@@ -59,12 +59,18 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def interruptible(store: Path) -> Iterator[None]:
-    """Turn Ctrl-C into a line that says how to go on."""
+def interruptible(store: Path, shape: str) -> Iterator[None]:
+    """Turn Ctrl-C into the table of what is finished, as text, and a line that says how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         command = store_command("resume", store)
+        partial = getattr(stopped, "comparison", None)
+        if partial is not None and shape == "text":
+            from lossmith.report import show
+
+            print(f"Interrupted after {partial.settings.seeds} seeds. So far:")
+            show(partial, report=None, store=str(store), repeat=None)
         raise Interrupted(f"interrupted; what was finished is kept, go on with `{command}`") from None
 
 

@@ -74,7 +74,7 @@ def add(app: typer.Typer) -> None:
 
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
-        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+        with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
             result = go_on(run, store=keep, progress=progress)
         return results.finish(result, store=keep, out=out, report=report, shape=shape)
 
@@ -93,7 +93,7 @@ def add(app: typer.Typer) -> None:
 
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
-        with results.interruptible(keep), results.progress_display(quiet=quiet) as progress:
+        with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
             result = again(run, store=keep, progress=progress)
         return results.finish(result, store=keep, out=out, report=report, shape=shape)
 

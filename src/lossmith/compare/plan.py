@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "applicable",
     "default_lengths",
+    "default_rate",
     "make_plan",
     "select_losses",
     "whole_number",
@@ -258,6 +259,21 @@ def _rates(text: str | Sequence[float], configured: float, *, protocol: Protocol
     return values
 
 
+def default_rate(optimizer: str, batch_size: int) -> float:
+    """Return the learning rate around which rates are tried when none is configured.
+
+    SGD's grows with the batch, so that an epoch moves the weights as far (Goyal et al., Accurate, Large Minibatch SGD, 2017).
+
+    Examples
+    --------
+    >>> default_rate("sgd:momentum=0.9", 256), default_rate("adam", 256), default_rate("sgd", 8)
+    (0.08, 0.01, 0.01)
+    """
+    grows = optimizer.partition(":")[0].lower() == "sgd"
+    factor = max(1.0, batch_size / DEFAULTS.batches[0][1]) if grows else 1.0
+    return float(f"{DEFAULTS.learning_rate * factor:.4g}")
+
+
 def make_plan(
     dataset: Dataset,
     *,
@@ -286,7 +302,6 @@ def make_plan(
     from lossmith import models
 
     published = PUBLISHED_SETTINGS.get(dataset.name) if protocol == "published" else None
-    configured = learning_rate if learning_rate is not None else DEFAULTS.learning_rate
     family = models.get(model or (published[0] if published else DEFAULTS.model))
     default_epochs, default_batch = default_lengths(n_train)
     if protocol == "published":
@@ -319,8 +334,12 @@ def make_plan(
     )
     if judged.name in {candidate.name for candidate in shown}:
         shown = tuple(judged if candidate.name == judged.name else candidate for candidate in shown)
-    rates = _rates(learning_rates, configured, protocol=protocol)
+    batch = whole_number(batch_size, "batch size", 1) if batch_size is not None else default_batch
     fair = protocol == "fair"
+    configured = learning_rate
+    if configured is None:
+        configured = default_rate(optimizer or DEFAULTS.optimizer, batch) if fair else DEFAULTS.learning_rate
+    rates = _rates(learning_rates, configured, protocol=protocol)
     settings = Settings(
         losses=tuple(str(loss) for loss in candidates),
         model=str(family),
@@ -330,7 +349,7 @@ def make_plan(
         seeds=count,
         auto=auto,
         epochs=whole_number(epochs, "epochs", 1) if epochs is not None else default_epochs,
-        batch_size=whole_number(batch_size, "batch size", 1) if batch_size is not None else default_batch,
+        batch_size=batch,
         metric=str(judged),
         margin=margin if margin is not None else judged.margin,
         protocol=protocol,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lossmith.compare._spec import Difference, Estimate
 from lossmith.compare.verdicts import Judgement
 
-__all__ = ["decimals", "sentence"]
+__all__ = ["decimals", "leading", "sentence"]
 
 
 def decimals(half_width: float, *, most: int = 6) -> int:
@@ -81,6 +81,18 @@ def sentence(
         name, value = unbeaten
         text = f"No loss beats {name} ({_bounded(value.mean, value.low, value.high)}). {text}"
     return text
+
+
+def leading(loss: str, metric: str, estimate: Estimate) -> str:
+    """Return what a live line says of the best loss so far.
+
+    Examples
+    --------
+    >>> from lossmith.compare import statistics
+    >>> leading("huber", "r2", statistics.estimate([0.90, 0.91, 0.89, 0.90]))
+    'best so far huber: r2 0.900 [0.887, 0.913]'
+    """
+    return f"best so far {loss}: {metric} {_bounded(estimate.mean, estimate.low, estimate.high)}"
 
 
 def _difference(judgement: Judgement, loss: str) -> Difference:

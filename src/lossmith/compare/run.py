@@ -14,10 +14,11 @@ import numpy as np
 
 from lossmith import data as datasets
 from lossmith._errors import InvalidInputError
-from lossmith.compare import versions
+from lossmith.compare import recommend, versions
 from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
+from lossmith.compare.interim import InterruptedComparison, best_so_far, interim
 from lossmith.compare.plan import DEFAULTS, Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
@@ -87,12 +88,17 @@ def plan_for(
             )
     else:
         n_train = len(datasets.split(dataset, seed=seed).train)
+    read = {"task": task, "group": group, "order": order, "drop": ",".join(drop)}
+    read = {name: value for name, value in read.items() if value}
     plan = make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
     if not plan.model.fields and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
         # five rates of a convolution on a CPU are five times the wait: only when asked for
-        return make_plan(
+        plan = make_plan(
             dataset, protocol=protocol, seed=seed, n_train=n_train, **{**options, "learning_rates": "configured"}
         )
+    if read:
+        # a command that repeats the comparison reads the data in the same way
+        plan = replace(plan, settings=replace(plan.settings, extra={**plan.settings.extra, "read": read}))
     return plan
 
 
@@ -151,6 +157,7 @@ class Execution:
         self.deadline = deadline
         self._progress = progress
         self._shares: dict[str, float] = {}
+        self._note = ""
         self._lock = threading.Lock()
 
     def train(self, n_seeds: int) -> None:
@@ -166,7 +173,8 @@ class Execution:
                 return
             with self._lock:
                 self._shares[key] = sizes[key] * epochs / all_epochs
-                self._progress(min(done_before + sum(self._shares.values()), total), total, "training", "")
+                done_now = min(done_before + sum(self._shares.values()), total)
+                self._progress(done_now, total, "training", self._note)
 
         def make(program: HeadProgram, trials: tuple[int, ...]) -> Any:
             return lambda: (program, *group_data(self.plan, program, self.seats, trials))
@@ -174,6 +182,7 @@ class Execution:
         def done(key: str, arrays: dict[str, np.ndarray]) -> None:
             self.keeper.save(key, arrays)
             self.groups[key] = arrays
+            self._note = self._leading(n_seeds)
             report(key, 1, 1)
 
         def source() -> Any:
@@ -186,6 +195,17 @@ class Execution:
             self._progress(done_before, total, "compiling", "")
         train_groups(self.trainers, source(), done, progress=report)  # type: ignore[arg-type]
         self._train_baselines(min(n_seeds, self.finished()))
+
+    def _leading(self, n_seeds: int) -> str:
+        if self._progress is None:
+            return ""
+        found = best_so_far(self.plan, self.programs, self.groups, min(n_seeds, self.finished()))
+        return "" if found is None else recommend.leading(found[0], str(self.plan.metric), found[1])
+
+    def interim(self, *, seconds: float) -> Any:
+        """Return the result of the trials that every loss has finished, or None before there are two of them."""
+        n_seeds = min(self.finished(), self.plan.settings.seeds if not self.plan.settings.auto else DEFAULTS.looks[-1])
+        return interim(self.plan, self.programs, self.groups, self.seats, n_seeds=n_seeds, looks=1, seconds=seconds)
 
     def _wanted(self, n_seeds: int) -> list[tuple[HeadProgram, str, tuple[int, ...]]]:
         missing = [
@@ -272,6 +292,11 @@ def execute(
         Seconds after which no further group begins; verdicts are drawn from the seeds that every loss has.
     clock : callable
         Returns seconds.
+
+    Raises
+    ------
+    InterruptedComparison
+        Ctrl-C after two trials or more: a KeyboardInterrupt with the result so far.
     """
     began = clock()
     deadline = None if time_limit is None else began + time_limit
@@ -279,7 +304,13 @@ def execute(
     looks = DEFAULTS.looks if plan.settings.auto else (plan.settings.seeds,)
     result, evidence = None, None
     for look in looks:
-        execution.train(look)
+        try:
+            execution.train(look)
+        except KeyboardInterrupt:
+            partial = execution.interim(seconds=clock() - began)
+            if partial is None:
+                raise
+            raise InterruptedComparison(partial) from None
         n_seeds = min(look, execution.finished())
         evidence = execution.evidence(n_seeds, looks=len(looks), seconds=clock() - began)
         if progress is not None:

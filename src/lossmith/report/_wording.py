@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lossmith._checks import Finding
 from lossmith.compare._spec import Comparison, Standing
+from lossmith.report._commands import suggestion
 from lossmith.report._numbers import whole
+from lossmith.report._plain import plain
 from lossmith.report._quantities import quantity
 
 __all__ = [
     "VERDICTS",
     "calibration",
-    "command",
     "data_line",
     "failures",
     "groups",
@@ -26,28 +25,12 @@ __all__ = [
     "seconds",
     "seeds",
     "shortened",
-    "to_try",
     "tried",
     "undecided",
     "verdict",
 ]
 
 VERDICTS = ("best", "better", "worse", "equivalent", "undecided")
-
-
-def plain(text: str) -> str:
-    """Return `text` with every control, format or line character made visible: no name can move the cursor or a column.
-
-    Examples
-    --------
-    >>> plain("a\\tb\\x1b[31m")
-    'a\\\\tb\\\\x1b[31m'
-    """
-    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    return "".join(
-        character.encode("unicode_escape").decode("ascii") if unicodedata.category(character) in hidden else character
-        for character in str(text)
-    )
 
 
 def shortened(text: str, most: int) -> str:
@@ -217,54 +200,7 @@ def undecided(comparison: Comparison) -> tuple[str, str]:
     which = "it" if len(rows) == 1 else "all of them" if decided == len(rows) else f"{decided} of {len(rows)}"
     time = f" (about {seconds((total - now) / now * comparison.seconds)} more)" if comparison.seconds > 0 else ""
     sentence = f"undecided: {names}; {whole(total)} seeds in all would decide {which}{time}"
-    return sentence, command(comparison, {"--seeds": str(total)})
-
-
-def command(comparison: Comparison, other: Mapping[str, str] | None = None) -> str:
-    """Return the command line that repeats the comparison, with every setting written out.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    other : mapping of str to str, optional
-        Options that take other values, or come on top.
-    """
-    settings = comparison.settings
-    options = {
-        "--losses": ",".join(settings.losses),
-        "--models": settings.model,
-        "--optimizers": settings.optimizer,
-        "--learning-rates": ",".join(f"{value:g}" for value in settings.learning_rates),
-        "--seeds": "auto" if settings.auto else str(settings.seeds),
-        "--epochs": str(settings.epochs),
-        "--batch-size": str(settings.batch_size),
-        "--metric": settings.metric,
-        "--protocol": settings.protocol,
-    }
-    if settings.extra.get("margin_given"):
-        options["--margin"] = f"{settings.margin:g}"
-    if settings.noise:
-        options["--noise"] = f"{settings.noise:g}"
-    options |= {"--seed": str(settings.seed), **(other or {})}
-    words = [*_source(comparison), *(word for pair in options.items() for word in pair)]
-    return shlex.join(map(plain, words))
-
-
-def to_try(comparison: Comparison, finding: Finding) -> str:
-    """Return the command of a finding; where it leaves the rest open (`lossmith compare ... --epochs 400`), the rest is filled in."""
-    start = "lossmith compare ... "
-    if not finding.command.startswith(start):
-        return plain(finding.command)
-    words = shlex.split(finding.command.removeprefix(start))
-    return command(comparison, dict(zip(words[::2], words[1::2], strict=True)))
-
-
-def _source(comparison: Comparison) -> list[str]:
-    data = comparison.data
-    words = ["lossmith", "compare", data.source]
-    if data.source not in (data.name, "arrays") or "." in data.source:
-        words += ["--target", data.target_name]
-    return words
+    return sentence, suggestion(comparison, {"--seeds": str(total)})
 
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}

@@ -14,6 +14,7 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError, did_you_mean
 from lossmith.compare._spec import Comparison, Estimate
+from lossmith.report import _commands as commands
 from lossmith.report import _numbers as numbers
 from lossmith.report import _wording as wording
 from lossmith.report._quantities import find, majority_rate
@@ -98,7 +99,7 @@ def _json(comparison: Comparison) -> str:
         "not_applicable": as_json(comparison.not_applicable),
         "findings": as_json(comparison.findings),
         "train_with": _train_with(comparison),
-        "repeat": wording.command(comparison),
+        "repeat": commands.command(comparison),
         "seconds": as_json(comparison.seconds),
         "run": comparison.run,
         "versions": as_json(comparison.versions),
@@ -215,7 +216,7 @@ def _markdown(comparison: Comparison) -> str:
             subject = f"{_escape(finding.subject)}: " if finding.subject else ""
             advice = f" ({_escape(finding.advice)})" if finding.advice else ""
             lines.append(f"- **{_escape(code)}** {finding.severity}: {subject}{_escape(finding.evidence)}{advice}")
-    lines += ["", _escape(_train_with(comparison)), "", "```sh", wording.command(comparison), "```"]
+    lines += ["", _escape(_train_with(comparison)), "", "```sh", commands.command(comparison), "```"]
     return "\n".join(lines) + "\n"
 
 

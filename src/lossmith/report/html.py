@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from lossmith._checks import Check
 from lossmith.compare._spec import Comparison
 from lossmith.report import _blocks as blocks
+from lossmith.report import _commands as commands
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._drawn import drawn
@@ -72,7 +73,7 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         price_command=price_command,
         groups=wording.groups(comparison.findings),
         commands={
-            code: next((wording.to_try(comparison, finding) for finding in found if finding.command), "")
+            code: next((commands.to_try(comparison, finding) for finding in found if finding.command), "")
             for code, found in wording.groups(comparison.findings)
         },
         checks=_checks(comparison),
@@ -91,7 +92,7 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         runs=runs,
         every_run=blocks.every_run(comparison),
         settings=blocks.settings_json(comparison),
-        command=wording.command(comparison),
+        command=commands.command(comparison),
         as_csv=render(comparison, "csv"),
         as_markdown=render(comparison, "md"),
         data_block=_data_block(comparison),

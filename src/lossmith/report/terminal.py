@@ -17,6 +17,7 @@ from rich.text import Text
 
 from lossmith._checks import Finding
 from lossmith.compare._spec import Comparison
+from lossmith.report import _commands as commands
 from lossmith.report import _numbers as numbers
 from lossmith.report import _wording as wording
 from lossmith.report._quantities import find, majority_rate
@@ -138,7 +139,7 @@ def _lines(
         run = comparison.run
         reopen = "" if run is None else f" (run {run}); lossmith runs show {run}{named}"
         lines += _labelled("store", f"{wording.plain(store)}{reopen}", None)
-    lines += _labelled("repeat", repeat or wording.command(comparison), None)
+    lines += _labelled("repeat", repeat or commands.command(comparison), None)
     return lines
 
 
@@ -206,7 +207,7 @@ def _finding(comparison: Comparison, code: str, found: Sequence[Finding], width:
     advice = next((finding.advice for finding in found if finding.advice), "")
     if advice:
         lines += _prose(f"fix: {wording.plain(advice)}", width, indent=margin, first=margin)
-    command = next((wording.to_try(comparison, finding) for finding in found if finding.command), "")
+    command = next((commands.to_try(comparison, finding) for finding in found if finding.command), "")
     if command:
         lines.append(Text(f"{margin}try: {command}"))
     return lines

@@ -23,7 +23,7 @@ __all__ = ["build_optimizer", "build_together", "draw_seed", "initial_values"]
 class Draw(NamedTuple):
     """One random weight: class and configuration (JSON, without its seed) of its initialiser, shape and data type."""
 
-    kind: type
+    kind: Any
     config: str
     shape: tuple[int, ...]
     dtype: str
@@ -112,7 +112,7 @@ def build_together(build: Callable[[], Any]) -> Any:
         for place, variable in enumerate(model.variables):
             initializer = initializers.get(id(variable))
             draw = _draw_of(variable, initializer)
-            if draw is not None:
+            if draw is not None and initializer is not None:
                 random[place] = (draw, initializer.seed)
         return [variable.value for place, variable in enumerate(model.variables) if place not in random]
 
