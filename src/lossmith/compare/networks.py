@@ -31,7 +31,7 @@ def _network(model: Model, input_shape: tuple[int, ...], units: int) -> Any:
 
     def build() -> Any:
         with keras.StatelessScope(initialize_variables=False):
-            return model.network(input_shape, units)
+            return model.network(input_shape, units, initialized=False)
 
     keras = load_keras()
     # Keras keeps a list of variables without values for each thread, and would give them all memory at the next chance

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError, ShapeError, UnknownNameError, did_you_mean
 from lossmith._names import Value, format_name
+from lossmith.training import build_together
 from lossmith.training._backend import compilation_cache, undisturbed_random
 
 __all__ = ["Field", "Model"]
@@ -55,6 +56,9 @@ class Model:
         What shape of sample it takes: "vector" flattens whatever comes.
     aliases : tuple of str
         Other names in the catalogue.
+    plain : bool
+        Whether `build` only makes layers of Keras whose variables come from their initialisers: such a network is
+        made with less to compile.
     values : mapping
         Values that differ from the defaults.
 
@@ -74,6 +78,7 @@ class Model:
     execution: Literal["stacked", "sequential"] = "stacked"
     inputs: Literal["vector", "any"] = "vector"
     aliases: tuple[str, ...] = ()
+    plain: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -106,7 +111,7 @@ class Model:
                 ) from error
         return replace(self, values={**self.values, **values})
 
-    def network(self, input_shape: tuple[int, ...], units: int) -> Any:
+    def network(self, input_shape: tuple[int, ...], units: int, *, initialized: bool = True) -> Any:
         """Return a built `keras.Model` that ends in raw scores; global random states are left as they were.
 
         Parameters
@@ -115,6 +120,8 @@ class Model:
             Shape of one sample, without the batch axis.
         units : int
             Width of the raw output.
+        initialized : bool
+            Whether its variables get values; without, build it in a `keras.StatelessScope` of your own.
 
         Raises
         ------
@@ -129,6 +136,8 @@ class Model:
             )
         # drawing the values of the variables compiles little functions
         with undisturbed_random(), compilation_cache():
+            if self.plain and initialized:
+                return build_together(lambda: self.build(input_shape, units, **self.configuration))
             return self.build(input_shape, units, **self.configuration)
 
     def __str__(self) -> str:

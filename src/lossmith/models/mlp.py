@@ -6,7 +6,7 @@ from typing import Any
 
 from lossmith._names import Value
 from lossmith.models._spec import Field, Model
-from lossmith.training import build_together, load_keras
+from lossmith.training import load_keras
 
 __all__ = ["MLP"]
 
@@ -71,30 +71,27 @@ def _build(
     batch_norm: bool,
 ) -> Any:
     keras = load_keras()
-
-    def make() -> Any:
-        layers = [keras.Input(input_shape)]
-        if len(input_shape) > 1:
-            layers.append(keras.layers.Flatten())
-        for width in hidden:
-            # no bias before batch normalisation: its gradient is identically zero, so that an adaptive optimiser moves it
-            # by rounding errors alone
-            layers.append(keras.layers.Dense(width, kernel_initializer=initializer, use_bias=not batch_norm))
-            if batch_norm:
-                layers.append(keras.layers.BatchNormalization())
-            layers.append(keras.layers.Activation(activation))
-            if dropout:
-                layers.append(keras.layers.Dropout(dropout))
-        layers.append(keras.layers.Dense(units))
-        return keras.Sequential(layers)
-
-    return build_together(make)
+    layers = [keras.Input(input_shape)]
+    if len(input_shape) > 1:
+        layers.append(keras.layers.Flatten())
+    for width in hidden:
+        # no bias before batch normalisation: its gradient is identically zero, so that an adaptive optimiser moves it
+        # by rounding errors alone
+        layers.append(keras.layers.Dense(width, kernel_initializer=initializer, use_bias=not batch_norm))
+        if batch_norm:
+            layers.append(keras.layers.BatchNormalization())
+        layers.append(keras.layers.Activation(activation))
+        if dropout:
+            layers.append(keras.layers.Dropout(dropout))
+    layers.append(keras.layers.Dense(units))
+    return keras.Sequential(layers)
 
 
 MLP = Model(
     name="mlp",
     description="multilayer perceptron: dense layers, an activation after each, a linear head",
     build=_build,
+    plain=True,
     fields=(
         Field("hidden", (50,), read_widths, "widths of the hidden layers, such as 64x32; 0 for none"),
         Field("activation", "relu", _read_activation, "a Keras activation"),
