@@ -11,6 +11,8 @@ import pytest
 from lossmith.losses import EVERY, Loss
 
 N_CLASSES = 4
+ROWS = 1536  # of everything that JAX is given
+BATCH = 20  # rows that are seen together by losses of batches
 GRID = {  # values of parameters away from their defaults; a parameter without an entry gets `other_value`
     "delta": (0.4, 2.5),
     "quantile": (0.1, 0.9),
@@ -79,9 +81,18 @@ def some_configurations() -> list[Loss]:
     return [one for loss in EVERY.values() for one in ((loss, moved(loss)) if loss.parameters else (loss,))]
 
 
-def standard_first(losses: list[Loss]) -> list:
-    """Return the losses as parameters of a test that compiles much: all but the standard set are marked slow."""
-    return [pytest.param(loss, marks=() if loss.standard else pytest.mark.slow, id=str(loss)) for loss in losses]
+def one_of_each_kind_first(losses: list[Loss]) -> list:
+    """Return the losses as parameters of a test that compiles much: one of each kind, the others marked slow.
+
+    Losses of one kind have the same width of head, encoding of targets and neighbours.
+    """
+    seen: set[tuple] = set()
+    params = []
+    for loss in losses:
+        kind = (loss.head.units, loss.encoding, loss.batchwise, loss.full_support)
+        params.append(pytest.param(loss, marks=pytest.mark.slow if kind in seen else (), id=str(loss)))
+        seen.add(kind)
+    return params
 
 
 def every_configuration() -> list[Loss]:
@@ -148,21 +159,109 @@ def values(loss: Loss, raw: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.asarray(loss.pointwise(raw, target, xp=xnp))
 
 
+def padded(loss: Loss, raw: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the arrays with their last row repeated to one length: JAX compiles every operation for each."""
+    rows = 0 if loss.batchwise else ROWS - len(raw)
+    return tuple(np.concatenate([array, np.repeat(array[-1:], rows, axis=0)]) for array in (raw, target))
+
+
 def gradients(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
     """Return the derivative of the summed values by the raw outputs, through JAX."""
-    n = len(raw)
-    if not loss.batchwise:
-        # few shapes: JAX compiles every operation once for each of them
-        rows = next(size for size in (64, 1024) if size >= n) - n
-        raw, target = (np.concatenate([array, np.repeat(array[-1:], rows, axis=0)]) for array in (raw, target))
+    if loss.batchwise:
+        return along_batches(loss, raw[None], target[None], dtype)[0]
+    raw_rows, target_rows = padded(loss, raw, target)
     with jax.enable_x64(dtype == np.float64):
-        raw_array, target_array = jnp.asarray(raw, dtype=dtype), jnp.asarray(target, dtype=dtype)
-        return np.asarray(jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array))[:n]
+        raw_array, target_array = jnp.asarray(raw_rows, dtype=dtype), jnp.asarray(target_rows, dtype=dtype)
+        slope = jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array)
+        return np.asarray(slope)[: len(raw)]
 
 
-def along_batches(loss: Loss, batches: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the summed value of each batch of raw outputs, all with one batch of targets, and its derivatives."""
-    with jax.enable_x64(True):
-        one = jax.vmap(lambda raw: jnp.sum(loss.pointwise(raw, jnp.asarray(target), xp=jnp)))
-        value, pull = jax.vjp(one, jnp.asarray(batches))
-        return np.asarray(value), np.asarray(pull(jnp.ones_like(value))[0])
+def along_batches(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
+    """Return the derivatives of each batch's summed value; the first axis counts batches."""
+    with jax.enable_x64(dtype == np.float64):
+        targets = jnp.asarray(target, dtype=dtype)
+        each = jax.vmap(lambda z, y: jnp.sum(loss.pointwise(z, y, xp=jnp)))
+        return np.asarray(jax.grad(lambda z: jnp.sum(each(z, targets)))(jnp.asarray(raw, dtype=dtype)))
+
+
+def differences(loss: Loss, raw: np.ndarray, target: np.ndarray, *, step: float = 1e-6) -> np.ndarray:
+    """Return central finite differences of the values by each raw output, in the shape of `raw`."""
+    flat = raw[:, None] if raw.ndim == 1 else raw
+    shifts = step * np.eye(flat.shape[1])
+    moved = np.concatenate([flat + sign * shift for shift in shifts for sign in (1, -1)])
+    found = values(loss, moved.reshape(-1, *raw.shape[1:]), np.concatenate([target] * 2 * len(shifts)))
+    up, down = np.moveaxis(found.reshape(len(shifts), 2, len(raw)), 1, 0)
+    return ((up - down) / (2 * step)).T.reshape(raw.shape)
+
+
+def extreme(loss: Loss, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw outputs and targets of every size up to `scale`."""
+    n = BATCH if loss.batchwise else 250
+    raw = [draw_raw(loss, n, 21 + place, scale=size) for place, size in enumerate((scale, 3.0, 1 / scale, 3.0))]
+    target = [draw_target(loss, n, 25 + place, scale=scale) for place in range(4)]
+    if loss.task == "regression" and loss.head.units != 1:  # a good value with any scale
+        raw[3][:, 0] = target[3] + 1e-4 * raw[3][:, 0]
+    return np.concatenate(raw), np.concatenate(target)
+
+
+def corners(loss: Loss) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw outputs at ties, underflow and overflow, with targets at the edges of the domain and inside."""
+    n = BATCH if loss.batchwise else 8
+    signs = np.where(np.random.default_rng(10).random(raw_shape(loss, n)) < 0.5, -1.0, 1.0)
+    cases = [
+        (size * way, target)
+        for size in (0.0, 1e-30, 1e-6, 30.0, 100.0, 800.0, 1e4)
+        for way in (signs, np.ones_like(signs), -np.ones_like(signs))
+        for target in (draw_target(loss, n, 8, hard=True), draw_target(loss, n, 9))
+    ]
+    raw, target = (np.concatenate(arrays) for arrays in zip(*cases, strict=True))
+    return raw, target
+
+
+class Probe:
+    """Raw outputs of every kind with their targets, and the derivatives there, taken once in each precision.
+
+    Attributes
+    ----------
+    parts : dict of str to (raw, target)
+        "moderate", "corners" and "extreme"; of losses of batches, every `BATCH` rows are a batch.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        drawn = draw_raw(loss, 3 * BATCH, 11), draw_target(loss, 3 * BATCH, 12)
+        # exactly the numbers that single precision knows too
+        raw, target = (array.astype(np.float32).astype(float) for array in drawn)
+        self.parts = {"moderate": (raw, target), "corners": corners(loss), "extreme": extreme(loss, 1e4)}
+        self._slopes: dict[type, dict[str, np.ndarray]] = {}
+
+    def slopes(self, part: str, dtype: type = np.float32) -> np.ndarray:
+        """Return the derivatives in one part."""
+        if dtype not in self._slopes:
+            raw, target = (np.concatenate(arrays) for arrays in zip(*self.parts.values(), strict=True))
+            ends = np.cumsum([len(raw) for raw, _ in self.parts.values()])[:-1]
+            if self.loss.batchwise:
+                given = (array.reshape(-1, BATCH, *array.shape[1:]) for array in (raw, target))
+                found = along_batches(self.loss, *given, dtype).reshape(raw.shape)
+            else:
+                found = gradients(self.loss, raw, target, dtype)
+            self._slopes[dtype] = dict(zip(self.parts, np.split(found, ends), strict=True))
+        return self._slopes[dtype][part]
+
+    def values(self, part: str, dtype: type = np.float64) -> np.ndarray:
+        """Return the values in one part, in NumPy."""
+        raw, target = (array.astype(dtype) for array in self.parts[part])
+        size = BATCH if self.loss.batchwise else len(raw)
+        return np.concatenate(
+            [values(self.loss, raw[n : n + size], target[n : n + size]) for n in range(0, len(raw), size)]
+        )
+
+
+_LAST: list[Probe] = []
+
+
+def probe(loss: Loss) -> Probe:
+    """Return the probe of a loss; that of the last loss is kept, for the next check."""
+    if not _LAST or _LAST[0].loss is not loss:
+        _LAST[:] = [Probe(loss)]
+    return _LAST[0]

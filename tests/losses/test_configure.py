@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from loss_draws import some_configurations, standard_first
+from loss_draws import one_of_each_kind_first, some_configurations
 from lossmith import losses
 from lossmith.losses import EVERY, configure
 from lossmith.losses._configure import twin
@@ -32,7 +32,7 @@ def _data(loss, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.exp(0.5 * x[:, 0]).astype(np.float32)
 
 
-@pytest.mark.parametrize("loss", standard_first([*EVERY.values()]))
+@pytest.mark.parametrize("loss", one_of_each_kind_first([*EVERY.values()]))
 def test_keras_code_runs(loss) -> None:
     x, y = _data(loss, 1)
     code = configure(loss, n_classes=3)["keras"].replace("model.fit(x, y)", "model.fit(x, y, epochs=1, verbose=0)")
