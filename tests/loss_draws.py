@@ -1,18 +1,17 @@
-"""Legal raw outputs and targets, drawn from the record of a loss alone, and values and gradients in NumPy."""
+"""Legal raw outputs and targets, drawn from the record of a loss alone, and values and their differences in NumPy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import array_api_compat.numpy as xnp
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from lossmith.losses import EVERY, Loss
 
 N_CLASSES = 4
-ROWS = 1536  # of everything that JAX is given
-BATCH = 20  # rows that are seen together by losses of batches
 GRID = {  # values of parameters away from their defaults; a parameter without an entry gets `other_value`
     "delta": (0.4, 2.5),
     "quantile": (0.1, 0.9),
@@ -81,17 +80,17 @@ def some_configurations() -> list[Loss]:
     return [one for loss in EVERY.values() for one in ((loss, moved(loss)) if loss.parameters else (loss,))]
 
 
-def one_of_each_kind_first(losses: list[Loss]) -> list:
+def one_of_each_kind_first(losses: list[Loss], kind: Callable[[Loss], Any] | None = None) -> list:
     """Return the losses as parameters of a test that compiles much: one of each kind, the others marked slow.
 
-    Losses of one kind have the same width of head, encoding of targets and neighbours.
+    Where `kind` is not given, losses of one kind have the same width of head, encoding of targets and neighbours.
     """
-    seen: set[tuple] = set()
+    seen: set[Any] = set()
     params = []
     for loss in losses:
-        kind = (loss.head.units, loss.encoding, loss.batchwise, loss.full_support)
-        params.append(pytest.param(loss, marks=pytest.mark.slow if kind in seen else (), id=str(loss)))
-        seen.add(kind)
+        own = kind(loss) if kind else (loss.head.units, loss.encoding, loss.batchwise, loss.full_support)
+        params.append(pytest.param(loss, marks=pytest.mark.slow if own in seen else (), id=str(loss)))
+        seen.add(own)
     return params
 
 
@@ -159,31 +158,6 @@ def values(loss: Loss, raw: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.asarray(loss.pointwise(raw, target, xp=xnp))
 
 
-def padded(loss: Loss, raw: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the arrays with their last row repeated to one length: JAX compiles every operation for each."""
-    rows = 0 if loss.batchwise else ROWS - len(raw)
-    return tuple(np.concatenate([array, np.repeat(array[-1:], rows, axis=0)]) for array in (raw, target))
-
-
-def gradients(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
-    """Return the derivative of the summed values by the raw outputs, through JAX."""
-    if loss.batchwise:
-        return along_batches(loss, raw[None], target[None], dtype)[0]
-    raw_rows, target_rows = padded(loss, raw, target)
-    with jax.enable_x64(dtype == np.float64):
-        raw_array, target_array = jnp.asarray(raw_rows, dtype=dtype), jnp.asarray(target_rows, dtype=dtype)
-        slope = jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array)
-        return np.asarray(slope)[: len(raw)]
-
-
-def along_batches(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
-    """Return the derivatives of each batch's summed value; the first axis counts batches."""
-    with jax.enable_x64(dtype == np.float64):
-        targets = jnp.asarray(target, dtype=dtype)
-        each = jax.vmap(lambda z, y: jnp.sum(loss.pointwise(z, y, xp=jnp)))
-        return np.asarray(jax.grad(lambda z: jnp.sum(each(z, targets)))(jnp.asarray(raw, dtype=dtype)))
-
-
 def differences(loss: Loss, raw: np.ndarray, target: np.ndarray, *, step: float = 1e-6) -> np.ndarray:
     """Return central finite differences of the values by each raw output, in the shape of `raw`."""
     flat = raw[:, None] if raw.ndim == 1 else raw
@@ -192,76 +166,3 @@ def differences(loss: Loss, raw: np.ndarray, target: np.ndarray, *, step: float 
     found = values(loss, moved.reshape(-1, *raw.shape[1:]), np.concatenate([target] * 2 * len(shifts)))
     up, down = np.moveaxis(found.reshape(len(shifts), 2, len(raw)), 1, 0)
     return ((up - down) / (2 * step)).T.reshape(raw.shape)
-
-
-def extreme(loss: Loss, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return raw outputs and targets of every size up to `scale`."""
-    n = BATCH if loss.batchwise else 250
-    raw = [draw_raw(loss, n, 21 + place, scale=size) for place, size in enumerate((scale, 3.0, 1 / scale, 3.0))]
-    target = [draw_target(loss, n, 25 + place, scale=scale) for place in range(4)]
-    if loss.task == "regression" and loss.head.units != 1:  # a good value with any scale
-        raw[3][:, 0] = target[3] + 1e-4 * raw[3][:, 0]
-    return np.concatenate(raw), np.concatenate(target)
-
-
-def corners(loss: Loss) -> tuple[np.ndarray, np.ndarray]:
-    """Return raw outputs at ties, underflow and overflow, with targets at the edges of the domain and inside."""
-    n = BATCH if loss.batchwise else 8
-    signs = np.where(np.random.default_rng(10).random(raw_shape(loss, n)) < 0.5, -1.0, 1.0)
-    cases = [
-        (size * way, target)
-        for size in (0.0, 1e-30, 1e-6, 30.0, 100.0, 800.0, 1e4)
-        for way in (signs, np.ones_like(signs), -np.ones_like(signs))
-        for target in (draw_target(loss, n, 8, hard=True), draw_target(loss, n, 9))
-    ]
-    raw, target = (np.concatenate(arrays) for arrays in zip(*cases, strict=True))
-    return raw, target
-
-
-class Probe:
-    """Raw outputs of every kind with their targets, and the derivatives there, taken once in each precision.
-
-    Attributes
-    ----------
-    parts : dict of str to (raw, target)
-        "moderate", "corners" and "extreme"; of losses of batches, every `BATCH` rows are a batch.
-    """
-
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
-        drawn = draw_raw(loss, 3 * BATCH, 11), draw_target(loss, 3 * BATCH, 12)
-        # exactly the numbers that single precision knows too
-        raw, target = (array.astype(np.float32).astype(float) for array in drawn)
-        self.parts = {"moderate": (raw, target), "corners": corners(loss), "extreme": extreme(loss, 1e4)}
-        self._slopes: dict[type, dict[str, np.ndarray]] = {}
-
-    def slopes(self, part: str, dtype: type = np.float32) -> np.ndarray:
-        """Return the derivatives in one part."""
-        if dtype not in self._slopes:
-            raw, target = (np.concatenate(arrays) for arrays in zip(*self.parts.values(), strict=True))
-            ends = np.cumsum([len(raw) for raw, _ in self.parts.values()])[:-1]
-            if self.loss.batchwise:
-                given = (array.reshape(-1, BATCH, *array.shape[1:]) for array in (raw, target))
-                found = along_batches(self.loss, *given, dtype).reshape(raw.shape)
-            else:
-                found = gradients(self.loss, raw, target, dtype)
-            self._slopes[dtype] = dict(zip(self.parts, np.split(found, ends), strict=True))
-        return self._slopes[dtype][part]
-
-    def values(self, part: str, dtype: type = np.float64) -> np.ndarray:
-        """Return the values in one part, in NumPy."""
-        raw, target = (array.astype(dtype) for array in self.parts[part])
-        size = BATCH if self.loss.batchwise else len(raw)
-        return np.concatenate(
-            [values(self.loss, raw[n : n + size], target[n : n + size]) for n in range(0, len(raw), size)]
-        )
-
-
-_LAST: list[Probe] = []
-
-
-def probe(loss: Loss) -> Probe:
-    """Return the probe of a loss; that of the last loss is kept, for the next check."""
-    if not _LAST or _LAST[0].loss is not loss:
-        _LAST[:] = [Probe(loss)]
-    return _LAST[0]

@@ -155,6 +155,17 @@ def test_a_loss_of_ones_own_needs_one_record() -> None:
     assert fourth.as_optax()(jnp.zeros(2), jnp.ones(2)).shape == (2,)
 
 
+@pytest.mark.parametrize("name", ["mse", "bce", "hinge", "cce", "gaussian_nll"])
+def test_jax_arrays_are_checked_too(name) -> None:
+    loss = losses.get(name)
+    raw, target = draw_raw(loss, 6, 30), draw_target(loss, 6, 31)
+    value = loss(jnp.asarray(raw), jnp.asarray(target))
+    assert isinstance(value, jax.Array)
+    np.testing.assert_allclose(value, loss(raw, target), rtol=1e-5, atol=1e-6)
+    with pytest.raises(DomainError):
+        loss(jnp.asarray(raw), jnp.full(target.shape, jnp.nan))
+
+
 def test_f_divergence_from_a_generator() -> None:
     kl = losses.f_divergence("example_kl", lambda xp, t: t * xp.log(t), formula=r"t \log t", smooth=True, robust=False)
     raw, soft = draw_raw(kl, 9, 2), draw_target(kl, 9, 3)
