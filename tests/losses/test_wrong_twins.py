@@ -54,6 +54,7 @@ def test_kl_divergence_of_keras_on_logits_has_no_gradient_and_no_warning() -> No
     elsewhere: given logits, clips them to [1e-7, 1] and returns a gradient of 0 without a warning.
     here: takes raw outputs alone.
     """
+
     def of_logits(z):
         return jnp.sum(keras.losses.kl_divergence(jnp.asarray([[0.0, 1.0, 0.0]]), z))
 
@@ -69,6 +70,7 @@ def test_binary_cross_entropy_of_keras_on_probabilities_stops_learning() -> None
     elsewhere: on probabilities, has gradient 0 at a confident mistake (sigmoid of -20).
     here: gradient -1 there.
     """
+
     def clipped(z):
         return jnp.sum(keras.losses.binary_crossentropy(jnp.asarray([[1.0]]), jax.nn.sigmoid(z)))
 
@@ -158,6 +160,7 @@ def test_generalized_cross_entropy_of_keras_has_no_gradient_at_probability_zero(
     elsewhere: has an infinite gradient at probability 0.
     here: finite at scores of any size.
     """
+
     def on_probabilities(p):
         return jnp.sum(keras.losses.categorical_generalized_cross_entropy(jnp.asarray([0]), p, q=0.5))
 

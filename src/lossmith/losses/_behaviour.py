@@ -73,16 +73,16 @@ class Behaviour:
             f"further out the pull {further}."
         )
         if self.spread < 1e-6:
-            noise = "Symmetric label noise leaves the best model where it is: the losses of all labels sum to a constant."
+            noise = (
+                "Symmetric label noise leaves the best model where it is: the losses of all labels sum to a constant."
+            )
         else:
             noise = (
                 "Symmetric label noise moves the best model: "
                 f"the losses of all labels sum to no constant (it varies by {self.spread:.3g} over outputs in [-5, 5])."
             )
         if self.noisy is not None:
-            noise += (
-                f" With {NOISE:.0%} of the labels wrong, the best prediction for a class 0 that is certain is {self.noisy:.2f}."
-            )
+            noise += f" With {NOISE:.0%} of the labels wrong, the best prediction for a class 0 that is certain is {self.noisy:.2f}."
         return (("label noise", noise), ("outliers", outliers))
 
 

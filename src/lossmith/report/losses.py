@@ -87,7 +87,11 @@ def _situation(loss: Loss, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, str
     if loss.encoding == "class_ids":
         batch = np.tile([[0.0, 0.5], [1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]], (len(raw), 1, 1))
         batch[:, 0, 0] = raw
-        return batch, np.array([0, 0, 1, 1]), "first coordinate of a point at height 0.5, its like at (1, 0), others at (-1, ±1)"
+        return (
+            batch,
+            np.array([0, 0, 1, 1]),
+            "first coordinate of a point at height 0.5, its like at (1, 0), others at (-1, ±1)",
+        )
     if loss.batchwise:
         batch = np.zeros((len(raw), 3))
         batch[:, 0] = raw
@@ -189,7 +193,9 @@ def facts(loss: Loss) -> list[tuple[str, str]]:
     return [*pairs, ("source", loss.reference)]
 
 
-def as_text(loss: Loss, *, width: int | None = 100, unicode: bool = True, libraries: Iterable[str] | None = None) -> str:
+def as_text(
+    loss: Loss, *, width: int | None = 100, unicode: bool = True, libraries: Iterable[str] | None = None
+) -> str:
     """Return the card of a loss for a terminal: facts, formula, picture, code.
 
     Parameters
