@@ -100,7 +100,7 @@ def test_version(lossmith):
         (["losses", "--flag", "convexx"], "unknown flag 'convexx'; did you mean 'convex'?"),
         (["losses", "huber", "--flag", "convex"], "--flag beside the name of one loss"),
         (["losses", "--report", "x.html"], "--report without a loss"),
-        (["losses", "huber", "--report", "no/such/folder/x.html"], "no/such/folder"),
+        (["losses", "huber", "--report", "."], "is a folder; expected the name of a file"),
         (["losses", "huber", "--library", "keraz"], "unknown library 'keraz'; did you mean 'keras'?"),
         (["data", "show", "nothing.csv"], "no file 'nothing.csv'"),
         (["runs", "list"], "no store 'lossmith.db'"),
