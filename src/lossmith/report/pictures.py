@@ -82,12 +82,17 @@ def against(x: np.ndarray, series: Mapping[str, np.ndarray], *, x_name: str, y_n
     ax = figure.subplots()
     shifts = np.linspace(-0.012, 0.012, len(series)) * np.ptp(x)  # so that intervals at one place stay apart
     for place, (name, values) in enumerate(series.items()):
-        style, count = palette.style(place), np.isfinite(values).sum(axis=1)
-        spread = np.nanstd(values, axis=1, ddof=1) / np.sqrt(count)
+        style = palette.style(place)
+        finite = [row[np.isfinite(row)] for row in values]
+        # one seed has no interval
+        half = [
+            stats.t.ppf(0.975, len(row) - 1) * row.std(ddof=1) / np.sqrt(len(row)) if len(row) > 1 else np.nan
+            for row in finite
+        ]
         ax.errorbar(
             x + shifts[place],
-            np.nanmean(values, axis=1),
-            yerr=stats.t.ppf(0.975, count - 1) * spread,
+            [row.mean() if len(row) else np.nan for row in finite],
+            yerr=half,
             color=style.color,
             ls=style.dash,
             lw=1.4,
