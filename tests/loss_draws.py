@@ -1,10 +1,11 @@
-"""Legal raw outputs and targets, drawn from the record of a loss alone, and values and gradients in NumPy."""
+"""Legal raw outputs and targets, drawn from the record of a loss alone, and values and their differences in NumPy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import array_api_compat.numpy as xnp
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -79,9 +80,18 @@ def some_configurations() -> list[Loss]:
     return [one for loss in EVERY.values() for one in ((loss, moved(loss)) if loss.parameters else (loss,))]
 
 
-def standard_first(losses: list[Loss]) -> list:
-    """Return the losses as parameters of a test that compiles much: all but the standard set are marked slow."""
-    return [pytest.param(loss, marks=() if loss.standard else pytest.mark.slow, id=str(loss)) for loss in losses]
+def one_of_each_kind_first(losses: list[Loss], kind: Callable[[Loss], Any] | None = None) -> list:
+    """Return the losses as parameters of a test that compiles much: one of each kind, the others marked slow.
+
+    Where `kind` is not given, losses of one kind have the same width of head, encoding of targets and neighbours.
+    """
+    seen: set[Any] = set()
+    params = []
+    for loss in losses:
+        own = kind(loss) if kind else (loss.head.units, loss.encoding, loss.batchwise, loss.full_support)
+        params.append(pytest.param(loss, marks=pytest.mark.slow if own in seen else (), id=str(loss)))
+        seen.add(own)
+    return params
 
 
 def every_configuration() -> list[Loss]:
@@ -148,21 +158,11 @@ def values(loss: Loss, raw: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.asarray(loss.pointwise(raw, target, xp=xnp))
 
 
-def gradients(loss: Loss, raw: np.ndarray, target: np.ndarray, dtype=np.float64) -> np.ndarray:
-    """Return the derivative of the summed values by the raw outputs, through JAX."""
-    n = len(raw)
-    if not loss.batchwise:
-        # few shapes: JAX compiles every operation once for each of them
-        rows = next(size for size in (64, 1024) if size >= n) - n
-        raw, target = (np.concatenate([array, np.repeat(array[-1:], rows, axis=0)]) for array in (raw, target))
-    with jax.enable_x64(dtype == np.float64):
-        raw_array, target_array = jnp.asarray(raw, dtype=dtype), jnp.asarray(target, dtype=dtype)
-        return np.asarray(jax.grad(lambda z: jnp.sum(loss.pointwise(z, target_array, xp=jnp)))(raw_array))[:n]
-
-
-def along_batches(loss: Loss, batches: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the summed value of each batch of raw outputs, all with one batch of targets, and its derivatives."""
-    with jax.enable_x64(True):
-        one = jax.vmap(lambda raw: jnp.sum(loss.pointwise(raw, jnp.asarray(target), xp=jnp)))
-        value, pull = jax.vjp(one, jnp.asarray(batches))
-        return np.asarray(value), np.asarray(pull(jnp.ones_like(value))[0])
+def differences(loss: Loss, raw: np.ndarray, target: np.ndarray, *, step: float = 1e-6) -> np.ndarray:
+    """Return central finite differences of the values by each raw output, in the shape of `raw`."""
+    flat = raw[:, None] if raw.ndim == 1 else raw
+    shifts = step * np.eye(flat.shape[1])
+    moved = np.concatenate([flat + sign * shift for shift in shifts for sign in (1, -1)])
+    found = values(loss, moved.reshape(-1, *raw.shape[1:]), np.concatenate([target] * 2 * len(shifts)))
+    up, down = np.moveaxis(found.reshape(len(shifts), 2, len(raw)), 1, 0)
+    return ((up - down) / (2 * step)).T.reshape(raw.shape)

@@ -30,19 +30,31 @@ def _interval_of_minima(expected, low: float, high: float) -> tuple[float, float
 
 def _minimiser(loss: Loss, targets: np.ndarray, weights: np.ndarray, units: int) -> np.ndarray:
     """Return the constant row of raw outputs with the smallest weighted loss, from several starts."""
+    n, step = len(weights), 1e-5
 
-    def expected(row: np.ndarray) -> float:
-        raw = np.broadcast_to(row, (len(weights), units))
-        return float(np.sum(weights * values(loss, raw, targets)))
+    def expected(rows: np.ndarray) -> np.ndarray:
+        found = values(loss, np.repeat(rows, n, axis=0), np.concatenate([targets] * len(rows)))
+        return found.reshape(len(rows), n) @ weights
 
-    options = {"xatol": 1e-10, "fatol": 1e-15, "maxfev": 2500}
-    found = []
-    for start in (np.linspace(0.3, -0.3, units), np.linspace(-0.5, 0.5, units)):
-        row = start
-        for _ in range(2):  # a simplex restarted does not stay stuck
-            row = minimize(expected, row, method="Nelder-Mead", options=options).x
-        found.append(row)
-    return min(found, key=expected)
+    def one(row: np.ndarray) -> float:
+        return float(expected(row[None])[0])
+
+    def slope(row: np.ndarray) -> np.ndarray:
+        up, down = expected(np.concatenate([row + step * np.eye(units), row - step * np.eye(units)])).reshape(2, units)
+        return (up - down) / (2 * step)
+
+    starts = np.linspace(0.3, -0.3, units), np.linspace(-0.5, 0.5, units)
+    if loss.smooth:
+        found = [minimize(one, start, jac=slope, method="BFGS", options={"gtol": 1e-10}).x for start in starts]
+    else:
+        found = [_by_simplex(one, start) for start in (starts[:1] if loss.convex else starts)]
+    return min(found, key=one)
+
+
+def _by_simplex(expected, row: np.ndarray) -> np.ndarray:
+    for _ in range(2):  # a simplex restarted does not stay stuck
+        row = minimize(expected, row, method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-15, "maxfev": 2500}).x
+    return row
 
 
 def check_elicited(loss: Loss) -> None:

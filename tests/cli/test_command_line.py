@@ -97,6 +97,10 @@ def test_version(lossmith):
         (["losses", "huberr"], "unknown loss 'huberr'; did you mean 'huber'?"),
         (["losses", "huber:delta=-1"], "expected a number in (0, inf)"),
         (["losses", "--task", "binari"], "unknown task 'binari'; did you mean 'binary'?"),
+        (["losses", "--flag", "convexx"], "unknown flag 'convexx'; did you mean 'convex'?"),
+        (["losses", "huber", "--flag", "convex"], "--flag beside the name of one loss"),
+        (["losses", "--report", "x.html"], "--report without a loss"),
+        (["losses", "huber", "--report", "."], "is a folder; expected the name of a file"),
         (["losses", "huber", "--library", "keraz"], "unknown library 'keraz'; did you mean 'keras'?"),
         (["data", "show", "nothing.csv"], "no file 'nothing.csv'"),
         (["runs", "list"], "no store 'lossmith.db'"),
@@ -158,29 +162,61 @@ def test_interrupting_a_comparison_says_how_to_go_on(lossmith, monkeypatch):
 
 def test_losses_as_a_table_and_as_json(lossmith):
     code, out, _ = lossmith("losses")
-    from lossmith.losses import LOSSES
+    from lossmith.losses import EVERY
 
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(LOSSES)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(EVERY)
     records = json.loads(lossmith("losses", "--json")[1])
-    assert [record["name"] for record in records] == list(LOSSES)
+    assert [record["name"] for record in records] == list(EVERY)
     binary = json.loads(lossmith("losses", "--task", "binary", "--json")[1])
     assert {record["task"] for record in binary} == {"binary"} and 0 < len(binary) < len(records)
 
 
-def test_one_loss_says_everything(lossmith):
+@pytest.mark.parametrize(
+    ("flags", "some", "none"),
+    [
+        (["convex"], {"mean_squared_error", "hinge"}, {"brier", "tukey_biweight"}),
+        (["not-convex", "robust"], {"brier", "tukey_biweight"}, {"mean_squared_error", "hinge"}),
+        (["proper"], {"brier", "categorical_crossentropy"}, {"hinge", "binary_focal_crossentropy"}),
+        (["strictly_proper"], {"brier"}, {"hinge"}),
+        (["noise-symmetric"], {"categorical_mean_absolute_error", "tanh_hinge"}, {"categorical_crossentropy"}),
+        (["Convex,not-smooth", "standard"], {"mean_absolute_error", "hinge"}, {"weston_watkins", "huber"}),
+        (["soft-targets"], {"reverse_kl_divergence"}, {"kl_divergence"}),
+        (["batch"], {"triplet", "auc_logistic"}, {"kl_divergence"}),
+    ],
+)
+def test_losses_by_flag(lossmith, flags, some, none):
+    given = [text for flag in flags for text in ("--flag", flag)]
+    names = {record["name"] for record in json.loads(lossmith("losses", "--json", *given)[1])}
+    assert some <= names and not none & names
+
+
+def test_losses_by_task_and_flag_may_be_none(lossmith):
+    assert lossmith("losses", "--task", "ordinal", "--flag", "noise-symmetric") == (0, "no loss has all of that\n", "")
+
+
+def test_one_loss_says_everything(lossmith, tmp_path):
     _, out, _ = lossmith("losses", "huber:delta=2.5")
-    assert out.startswith("loss        huber:delta=2.5")
+    assert out.startswith("huber:delta=2.5\n")
     for word in (
         "use it",
         "not if",
         "gradient",
         "head",
         "targets",
-        "delta=2.5 in (0, inf)",
+        "2.5, from (0, inf)",
         "keras.losses.Huber(delta=2.5)",
+        "torch.nn.HuberLoss(delta=2.5)",
+        "SGDRegressor",
+        # slopes 2.5 at a distance of 10, 1 at a distance of 1
+        "A target 10 units off pulls 2.5 times as hard as one 1 unit off; further out the pull stays the same.",
     ):
         assert word in out
+    assert "SGDRegressor" not in lossmith("losses", "huber", "--library", "torch")[1]
+    page = tmp_path / "huber.html"
+    assert f"page  {page}" in lossmith("losses", "huber", "--report", str(page))[1]
+    assert "<svg" in page.read_text(encoding="utf-8") and "pulls 1 times" in page.read_text(encoding="utf-8")
+    assert lossmith("losses", "huber", "--report", str(page), "--quiet") == (0, "", "")
     assert "torch.nn.HuberLoss" in lossmith("losses", "huber", "--library", "torch")[1]
     record = json.loads(lossmith("losses", "Huber", "--json")[1])
     assert record["parameters"]["delta"] == {"value": 1, "default": 1, "interval": "(0, inf)",

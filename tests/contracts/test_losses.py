@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loss_contract import CHECKS, FLAG_CHECKS
+from loss_contract import CHECKS, FLAG_CHECKS, check_double
 from loss_draws import rest_of_grid, some_configurations
 from lossmith.losses import EVERY, PUBLISHED
 
@@ -19,6 +19,12 @@ def test_every_loss(loss, check) -> None:
 @pytest.mark.parametrize("loss", some_configurations(), ids=str)
 def test_flags(loss, check) -> None:
     check(loss)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", [*some_configurations(), *rest_of_grid(), *PUBLISHED.values()], ids=str)
+def test_double_precision(loss) -> None:
+    check_double(loss)
 
 
 @pytest.mark.slow

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from loss_contract import CHECKS, FLAG_CHECKS, FLAGS, check_round_trip
+from loss_contract import (
+    CHECKS,
+    FLAG_CHECKS,
+    FLAGS,
+    check_finite,
+    check_flag_robust,
+    check_gradient,
+    check_namespaces,
+    check_round_trip,
+)
 from loss_elicitation import check_elicited, check_perfect
 from loss_oracles import check_oracle
 from lossmith import losses
@@ -15,7 +24,9 @@ from lossmith.divergence import _pointwise
 from lossmith.losses import Interval, Loss
 
 # the round trip compares with the catalogue: it would reject every mutant for being another record
-GENERIC = (*(check for check in CHECKS if check is not check_round_trip), *FLAG_CHECKS, check_elicited, check_perfect)
+COMPILED = (check_gradient, check_finite, check_namespaces, check_flag_robust)  # last: the others are quicker
+QUICK = (*CHECKS, check_elicited, check_perfect, *FLAG_CHECKS)
+GENERIC = (*(check for check in QUICK if check not in (check_round_trip, *COMPILED)), *COMPILED)
 
 
 def rejected_by(loss: Loss, checks=GENERIC) -> str:

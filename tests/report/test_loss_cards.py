@@ -17,7 +17,7 @@ from lossmith.report import losses as cards
 from lossmith.report._plots import panel, side_by_side
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-EVERY = list(losses.LOSSES.values())
+EVERY = list(losses.EVERY.values())
 
 
 @pytest.mark.parametrize(

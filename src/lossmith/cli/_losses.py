@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from lossmith.cli import _options as options
 if TYPE_CHECKING:
     from lossmith.losses import Loss
 
-__all__ = ["PROPERTIES", "TARGETS", "add", "described", "explained"]
+__all__ = ["FLAGS", "PROPERTIES", "add", "described"]
 
 PROPERTIES = {
     "convex": "convex in the raw output",
@@ -21,13 +22,17 @@ PROPERTIES = {
     "strictly_proper": "strictly proper",
     "symmetric_noise": "unaffected by symmetric label noise",
 }
-TARGETS = {
-    "standardized": "numbers, standardised by the training rows: (y - mean) / standard deviation",
-    "mean_scaled": "numbers, divided by the mean of the training rows",
-    "original": "numbers in their own units",
-    "zero_one": "class 0 as 0, class 1 as 1; soft targets between",
-    "minus_one_one": "class 0 as -1, class 1 as 1",
-    "distribution": "class ids, or one probability for each class",
+# what --flag takes, and the field of the record
+FLAGS = {
+    "convex": "convex",
+    "smooth": "smooth",
+    "bounded": "bounded",
+    "robust": "robust",
+    "proper": "strictly_proper",
+    "noise-symmetric": "symmetric_noise",
+    "standard": "standard",
+    "soft-targets": "full_support",
+    "batch": "batchwise",
 }
 
 
@@ -35,66 +40,153 @@ def add(app: typer.Typer) -> None:
     """Add the command to the program."""
 
     @app.command(
-        epilog="Examples: `lossmith losses` · `lossmith losses huber` · `lossmith losses --task binary --json`"
+        epilog="Examples: `lossmith losses` · `lossmith losses --task multiclass --flag noise-symmetric,smooth` · "
+        "`lossmith losses --task binary --flag not-convex --json` · `lossmith losses huber` · "
+        "`lossmith losses huber:delta=2 --report huber.html`"
     )
     def losses(
         name: Annotated[
             str | None, typer.Argument(metavar="[NAME]", help="A loss, as in `huber` or `huber:delta=2`.")
         ] = None,
         task: Annotated[
-            str | None, typer.Option("--task", metavar="TASK", help="Only `regression`, `binary` or `multiclass`.")
+            str | None,
+            typer.Option(
+                "--task",
+                metavar="TASK",
+                help="Only regression, binary, multiclass, multilabel, ordinal, ranking or embedding.",
+            ),
+        ] = None,
+        flag: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--flag",
+                metavar="FLAGS",
+                help=f"Only losses with all of these: {', '.join(FLAGS)}; `not-` before one turns it round.",
+            ),
         ] = None,
         library: Annotated[
-            str, typer.Option("--library", metavar="NAME", help="Code to paste for `keras`, `torch` or `sklearn`.")
-        ] = "keras",
+            str | None,
+            typer.Option("--library", metavar="NAME", help="Code to paste for keras, torch or sklearn only."),
+        ] = None,
+        report: Annotated[
+            Path | None,
+            typer.Option("--report", metavar="FILE", help="Write the card of NAME as an HTML page."),
+        ] = None,
         json: options.Json = False,
+        quiet: options.Quiet = False,
     ) -> None:
-        """List the losses, or show one: when to use it, head, targets, formula, gradient, parameters, code to paste."""
-        from lossmith.cli._show import fields, print_json, table
-        from lossmith.losses import LOSSES, get
+        """List the losses, or show one: when, head, targets, formula, gradient, noise and outliers, code to paste."""
+        from lossmith.cli._show import print_json, table
+        from lossmith.losses import EVERY, get
 
         if name is not None:
+            _refuse(task, flag)
             loss = get(name)
+            libraries = _libraries(loss, library)
+            if report is not None:
+                _write(loss, report)
             if json:
                 print_json(described(loss))
-            else:
-                code = _code(loss, library)
-                fields(explained(loss))
-                print(f"\n{code}")
+            elif not (quiet and report is not None):
+                _card(loss, libraries, report)
             return
-        records = [described(loss) for loss in LOSSES.values() if task in (None, loss.task)]
-        if task is not None and not records:
-            _unknown_task(task)
+        _refuse_without_name(library, report)
+        wanted = _conditions(flag)
+        _known_task(task)
+        records = [
+            described(loss)
+            for loss in EVERY.values()
+            if task in (None, loss.task) and all(getattr(loss, field) is value for field, value in wanted)
+        ]
         if json:
             print_json(records)
         else:
             columns = ("name", "task", "elicits", "head", "encoding", "when")
-            table(records, columns, empty="no loss", optional=("encoding", "head", "elicits"))
+            table(records, columns, empty="no loss has all of that", optional=("encoding", "head", "elicits"))
 
 
-def _code(loss: Loss, library: str) -> str:
+def _card(loss: Loss, libraries: list[str] | None, report: Path | None) -> None:
+    from rich.console import Console
+
+    from lossmith.report.losses import as_text
+
+    console = Console()
+    width = console.width if console.is_terminal else None  # lines in a file or pipe stay whole
+    unicode = (console.encoding or "utf-8").lower().startswith("utf")
+    print(as_text(loss, width=width, unicode=unicode, libraries=libraries), end="")
+    if report is not None:
+        print(f"\npage  {report}")
+
+
+def _write(loss: Loss, report: Path) -> None:
+    from lossmith.report._files import check, write
+    from lossmith.report.losses import page
+
+    check(report)
+    write(report, page(loss))
+
+
+def _refuse(task: str | None, flag: list[str] | None) -> None:
+    from lossmith._errors import InvalidInputError
+
+    for option, value in (("--task", task), ("--flag", flag)):
+        if value:
+            raise InvalidInputError(
+                f"{option} beside the name of one loss", expected="a name, or filters", advice=f"leave {option} away"
+            )
+
+
+def _refuse_without_name(library: str | None, report: Path | None) -> None:
+    from lossmith._errors import InvalidInputError
+
+    for option, value in (("--library", library), ("--report", report)):
+        if value is not None:
+            raise InvalidInputError(
+                f"{option} without a loss", expected="the name of one", advice=f"lossmith losses huber {option} {value}"
+            )
+
+
+def _libraries(loss: Loss, library: str | None) -> list[str] | None:
     from lossmith._errors import UnknownNameError, did_you_mean
     from lossmith.losses import configure
 
-    code = configure(loss)
-    if library not in code:
-        raise UnknownNameError(f"unknown library {library!r}", advice=did_you_mean(library, code))
-    return code[library] or f"# {library} has no such loss"
+    if library is None:
+        return None
+    known = configure(loss)
+    if library not in known:
+        raise UnknownNameError(f"unknown library {library!r}", advice=did_you_mean(library, known))
+    return [library]
 
 
-def _unknown_task(task: str) -> None:
+def _known_task(task: str | None) -> None:
     from lossmith._errors import UnknownNameError, did_you_mean
-    from lossmith.losses import LOSSES
+    from lossmith.losses import EVERY
 
-    raise UnknownNameError(
-        f"unknown task {task!r}", advice=did_you_mean(task, dict.fromkeys(loss.task for loss in LOSSES.values()))
-    )
+    tasks = dict.fromkeys(loss.task for loss in EVERY.values())
+    if task is not None and task not in tasks:
+        raise UnknownNameError(f"unknown task {task!r}", advice=did_you_mean(task, tasks))
+
+
+def _conditions(flags: list[str] | None) -> list[tuple[str, bool]]:
+    """Return field and wanted value of every flag in comma lists."""
+    from lossmith._errors import UnknownNameError, did_you_mean
+
+    found = []
+    for text in flags or []:
+        for part in filter(None, (piece.strip().lower().replace("_", "-") for piece in text.split(","))):
+            name = part.removeprefix("not-")
+            field = FLAGS.get(name) or {field.replace("_", "-"): field for field in FLAGS.values()}.get(name)
+            if field is None:
+                raise UnknownNameError(f"unknown flag {part!r}", advice=did_you_mean(name, FLAGS))
+            found.append((field, not part.startswith("not-")))
+    return found
 
 
 def described(loss: Loss) -> dict[str, Any]:
     """Return the record as plain values."""
-    from lossmith.losses import configure
+    from lossmith.losses import behaviour, configure
 
+    found = behaviour(loss)
     return {
         "name": loss.name,
         "task": loss.task,
@@ -115,6 +207,11 @@ def described(loss: Loss) -> dict[str, Any]:
             for parameter in loss.parameters
         },
         "properties": [name for name in PROPERTIES if getattr(loss, name)],
+        "standard": loss.standard,
+        "batchwise": loss.batchwise,
+        "behaviour": None
+        if found is None
+        else {"pull": found.pull, "trend": found.trend, "spread": found.spread, "noisy": found.noisy},
         "formula": loss.formula,
         "gradient": loss.gradient,
         "when": loss.when,
@@ -124,29 +221,3 @@ def described(loss: Loss) -> dict[str, Any]:
         "code": configure(loss),
         "aliases": list(loss.aliases),
     }
-
-
-def explained(loss: Loss) -> list[tuple[str, str]]:
-    """Return label and text pairs for people."""
-    support = ", none of them 0" if loss.full_support else ""
-    rows = [
-        ("loss", str(loss)),
-        ("task", loss.task),
-        ("use it", loss.when),
-        ("not if", loss.when_not),
-        ("value", loss.formula),
-        ("gradient", loss.gradient),
-        ("elicits", loss.elicits),
-        ("head", loss.head.explanation),
-        ("targets", f"{TARGETS.get(loss.encoding, loss.encoding)}, in {loss.interval}{support}"),
-    ]
-    for parameter in loss.parameters:
-        value = loss.configuration[parameter.name]
-        rows.append(("parameter", f"{parameter.name}={value:g} in {parameter.interval}: {parameter.meaning}"))
-    properties = [words for name, words in PROPERTIES.items() if getattr(loss, name)]
-    rows.append(("properties", ", ".join(properties) or "none of the named ones"))
-    if loss.twins:
-        rows.append(("elsewhere", ", ".join(f"{library} {name}" for library, name in loss.twins.items())))
-    if loss.aliases:
-        rows.append(("also called", ", ".join(loss.aliases)))
-    return [*rows, ("reference", loss.reference)]

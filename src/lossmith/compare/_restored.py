@@ -30,7 +30,7 @@ def restored(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
         They do not fit together.
     """
     loss = losses.get(json.dumps(described["loss"]))
-    if loss.task != described["task"]:
+    if loss.data_task != described["task"]:
         raise ConfigurationError(f"loss {loss} is not for {described['task']}")
     encoding = _encoding(loss, described)
     encoder = _encoder(described["encoder"], tensors)
@@ -59,9 +59,9 @@ def restored(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
 def _encoding(loss: Loss, described: Mapping[str, Any]) -> FittedEncoding:
     given = described["encoding"]
     n_classes = len(described["class_names"])
-    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (2, n_classes)}[loss.task]
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (2, n_classes)}[loss.data_task]
     if not least <= n_classes <= most:
-        raise ConfigurationError(f"{n_classes} class names for a {loss.task} task")
+        raise ConfigurationError(f"{n_classes} class names for a {loss.data_task} task")
     if given["name"] != loss.encoding:
         raise ConfigurationError(f"targets are encoded as {given['name'][:40]!r}, and {loss} reads {loss.encoding!r}")
     return FittedEncoding(loss.encoding, float(given["center"]), float(given["scale"]), n_classes)

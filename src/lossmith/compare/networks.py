@@ -11,6 +11,7 @@ import numpy as np
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.compare.encodings import FittedEncoding
 from lossmith.losses import Head, Loss
+from lossmith.losses._adapters import keras_namespace
 from lossmith.models import MODELS, Model
 from lossmith.training import load_keras
 
@@ -117,6 +118,8 @@ def _predicted(keras: Any, raw: Any, head: Head, platt: np.ndarray | None) -> An
         if head.activation == "expm1":
             return keras.ops.expm1(value)
         return value if head.activation == "linear" else keras.layers.Activation("exponential", name="head")(value)
+    if head.gives == "probability" and several:
+        return head.predict(keras_namespace(), raw)
     raise InvalidInputError(
         f"the head {head.name!r} with activation {head.activation!r}",
         expected="a head of the catalogue of losses",

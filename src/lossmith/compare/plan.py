@@ -13,7 +13,7 @@ from lossmith._names import split_names
 from lossmith.compare import metrics
 from lossmith.compare._spec import NotApplicable, Protocol, Settings
 from lossmith.compare.encodings import fit_encoding
-from lossmith.losses import LOSSES, PUBLISHED, Loss
+from lossmith.losses import EVERY, LOSSES, PUBLISHED, Loss
 from lossmith.losses import get as get_loss
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def default_lengths(n_train: int, *, defaults: Defaults = DEFAULTS) -> tuple[int
 def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Protocol = "fair") -> list[Loss]:
     """Return the losses of `task` that were asked for.
 
-    `default` means those of `DEFAULT_LOSSES`, `all` every one that is made for the task.
+    `default` means those of `DEFAULT_LOSSES`, `all` the standard ones of the task, `every` the whole catalogue.
 
     Raises
     ------
@@ -161,7 +161,9 @@ def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Pro
     """
     items = split_names(names) if isinstance(names, str) else list(names)
     catalogue = PUBLISHED if protocol == "published" else LOSSES
-    fitting = [loss for loss in catalogue.values() if loss.task == task]
+    fitting = [loss for loss in catalogue.values() if loss.data_task == task]
+    if items == ["every"] and protocol == "fair":
+        return [loss for loss in EVERY.values() if loss.data_task == task]
     if items == ["default"] and protocol == "fair":
         items = list(DEFAULT_LOSSES[task])
     if items in (["all"], ["default"]):
@@ -170,7 +172,7 @@ def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Pro
     for item in items:
         loss = _published(item) if protocol == "published" and isinstance(item, str) else None
         loss = loss or (item if isinstance(item, Loss) else _get(item, task))
-        if loss.task != task:
+        if loss.data_task != task:
             raise InvalidInputError(
                 f"loss {loss.name!r} is for {loss.task} and the task is {task}",
                 expected="one of: " + ", ".join(candidate.name for candidate in fitting),
@@ -199,9 +201,9 @@ def _get(name: str, task: str) -> Loss:
         return get_loss(name)
     except UnknownNameError:
         base = name.partition(":")[0]
-        if base in LOSSES:
+        if base in EVERY:
             raise
-        fitting = [loss.name for loss in LOSSES.values() if loss.task == task]
+        fitting = [loss.name for loss in EVERY.values() if loss.data_task == task]
         raise UnknownNameError(f"unknown loss {base!r}", advice=did_you_mean(base, fitting)) from None
 
 

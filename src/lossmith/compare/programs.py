@@ -33,17 +33,31 @@ def quantity(plan: Plan) -> str:
     return "squared_error" if plan.dataset.task == "regression" else "accuracy"
 
 
+def _ordered(loss: Loss) -> Any:
+    """Return what is largest for the predicted class."""
+    import jax.numpy as jnp
+
+    return (lambda raw: loss.head.predict(jnp, raw)) if loss.head.decides == "prediction" else (lambda raw: raw)
+
+
 def _hits(program: HeadProgram) -> Any:
+    import jax
     import jax.numpy as jnp
 
     threshold = 0.0 if program.encodings[0] == "minus_one_one" else 0.5
 
-    def hits(_which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
+    def hits(which: Any, raw: Any, targets: tuple[Any, ...]) -> Any:
         if program.units == 1:
             right = (raw[:, 0] > 0) == (targets[0] > threshold)
         else:
-            right = jnp.argmax(raw, axis=-1) == jnp.argmax(targets[0], axis=-1)
+            right = jnp.argmax(ordered(which, raw), axis=-1) == jnp.argmax(targets[0], axis=-1)
         return right.astype(jnp.float32)
+
+    def ordered(which: Any, raw: Any) -> Any:
+        if all(loss.head.decides != "prediction" for loss in program.losses):
+            return raw
+        branches = [_ordered(loss) for loss in program.losses]
+        return branches[0](raw) if len(branches) == 1 else jax.lax.switch(which, branches, raw)
 
     return hits
 

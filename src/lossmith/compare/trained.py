@@ -12,7 +12,7 @@ import numpy as np
 from lossmith._errors import DataError, InvalidInputError, ShapeError
 from lossmith._names import Value
 from lossmith.compare import calibration, networks
-from lossmith.compare.encodings import FittedEncoding, predictions
+from lossmith.compare.encodings import FittedEncoding, classes, predictions
 from lossmith.data import Encoder, NewRows, read_rows
 from lossmith.losses import Loss, Task
 from lossmith.models import Model
@@ -63,8 +63,8 @@ class TrainedModel:
 
     @property
     def task(self) -> Task:
-        """Task of the loss."""
-        return self.loss.task
+        """Task of the data."""
+        return self.loss.data_task
 
     @property
     def target_name(self) -> str:
@@ -164,13 +164,13 @@ class TrainedModel:
         """Return the predictions that raw outputs stand for.
 
         The class is the largest output, or class 1 where a single output is above 0: the rule by which accuracy was
-        judged, also for margin losses, whose probability of class 1 may cross one half elsewhere.
+        judged, also for margin losses, whose probability of class 1 may cross one half elsewhere. Heads with another
+        rule say so (`Head.decides`).
         """
         if self.task == "regression":
             return predictions(self.loss, self.encoding, raw)
         _check_finite(raw)
-        chosen = raw.argmax(axis=1) if raw.shape[1] > 1 else (raw[:, 0] > 0).astype(np.int64)
-        return np.asarray(self.class_names)[chosen]
+        return np.asarray(self.class_names)[classes(self.loss, raw, platt=self.platt)]
 
     def probabilities(self, raw: np.ndarray) -> np.ndarray:
         """Return the probabilities that raw outputs stand for; see `predict_proba`."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from lossmith import data as datasets
 from lossmith.compare import calibration, metrics
-from lossmith.compare.encodings import FittedEncoding, fit_encoding, predictions
+from lossmith.compare.encodings import FittedEncoding, classes, fit_encoding, predictions
 from lossmith.compare.plan import Plan
 from lossmith.data import Split
 from lossmith.losses import Loss
@@ -230,7 +230,7 @@ def group_arrays(plan: Plan, program: HeadProgram, seats: list[Seat], result: Gr
             on_test = judged.predictions(raw["test"][row, place], None, platt=platt[row, place])
             for column, metric in enumerate(plan.metrics):
                 test[row, place, :, column] = judged.metric(metric, on_test, target[one.split.test])
-            collapsed[row, place] = is_collapsed(raw["test"][row, place], plan)
+            collapsed[row, place] = is_collapsed(raw["test"][row, place], plan, loss, platt[row, place])
     test[diverged > 0] = np.nan
     validation[diverged > 0] = np.nan
     chosen = choose_rates(plan, program, validation)
@@ -267,7 +267,7 @@ def choose_rates(plan: Plan, program: HeadProgram, validation: np.ndarray) -> np
     return np.where(oriented == best, -distance, -np.inf).argmax(axis=-1)
 
 
-def is_collapsed(raw: np.ndarray, plan: Plan) -> np.ndarray:
+def is_collapsed(raw: np.ndarray, plan: Plan, loss: Loss, platt: np.ndarray) -> np.ndarray:
     """Return which runs of shape (n_runs, n_rows, units) predict one constant whatever the input."""
     with np.errstate(invalid="ignore", over="ignore"):
         wide = raw.astype(np.float64)
@@ -276,7 +276,7 @@ def is_collapsed(raw: np.ndarray, plan: Plan) -> np.ndarray:
     if plan.dataset.task == "regression":
         return flat
     # one class for every row is a collapse where classes are of similar size; elsewhere it may be the best answer
-    labels = (raw[..., 0] > 0) if raw.shape[-1] == 1 else raw.argmax(axis=-1)
+    labels = classes(loss, raw, platt=platt)
     one_class = (labels == labels[:, :1]).all(axis=1)
     counts = plan.dataset.class_counts
     return flat | (one_class & (max(counts) < metrics.IMBALANCED * sum(counts)))
@@ -304,14 +304,16 @@ class Judged:
             # the raw score has no ties where a probability has been rounded to 0 or 1
             exact = {"score": raw[..., 0].astype(np.float64)} if raw.shape[-1] == 1 else {}
             return {"probability": found, "output": found, **exact}
-        score = raw[..., 0].astype(np.float64) if raw.shape[-1] == 1 else found
+        score = raw[..., 0].astype(np.float64) if raw.shape[-1] == 1 else raw.astype(np.float64)
         # a run that diverged may hold infinite scores: it is calibrated as if it knew nothing, and reported as NaN
         finite = np.isfinite(score).all(axis=tuple(range(1, score.ndim)))
         usable = np.where(finite.reshape(-1, *[1] * (score.ndim - 1)), score, 0.0)
         fitted = platt if target is None and platt is not None else calibration.fit(usable, np.asarray(target))
         probability = calibration.apply(usable, fitted)
         probability[~finite] = np.nan
-        return {"score": score, "probability": probability, "output": found, "platt": fitted}
+        # a score that means nothing but an order is judged as the probability that it was calibrated to
+        judged = {} if self.loss.head.decides == "calibration" else {"score": score}
+        return {**judged, "probability": probability, "output": found, "platt": fitted}
 
     def metric(self, metric: metrics.Metric, found: Mapping[str, np.ndarray], target: np.ndarray) -> np.ndarray:
         """Return one metric of every run."""

@@ -32,6 +32,7 @@ from lossmith.losses import (
     _robust,
 )
 from lossmith.losses._adapters import as_keras, as_optax, as_torch
+from lossmith.losses._behaviour import Behaviour, behaviour
 from lossmith.losses._configure import configure
 from lossmith.losses._divergence_family import f_divergence
 from lossmith.losses._scorer import as_scorer
@@ -41,6 +42,7 @@ __all__ = [
     "EVERY",
     "LOSSES",
     "PUBLISHED",
+    "Behaviour",
     "Encoding",
     "Head",
     "Interval",
@@ -51,6 +53,7 @@ __all__ = [
     "as_optax",
     "as_scorer",
     "as_torch",
+    "behaviour",
     "configure",
     "f_divergence",
     "get",

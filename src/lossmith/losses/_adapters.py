@@ -18,7 +18,7 @@ from lossmith._errors import InvalidInputError, MissingExtraError
 from lossmith.losses import _targets
 from lossmith.losses._spec import Loss
 
-__all__ = ["as_keras", "as_optax", "as_torch"]
+__all__ = ["as_keras", "as_optax", "as_torch", "keras_namespace"]
 
 
 def _load(module: str) -> Any:
@@ -34,8 +34,8 @@ def _load(module: str) -> Any:
 
 
 @cache
-def _keras_namespace() -> Any:
-    """The functions of the array API standard that losses use, on tensors of any Keras backend."""
+def keras_namespace() -> Any:
+    """Return the functions of the array API standard that losses and heads use, on tensors of any Keras backend."""
     keras = _load("keras")
 
     class KerasNamespace:
@@ -98,7 +98,7 @@ def _keras_class() -> Any:
             super().__init__(name=name or self.loss.name, reduction=reduction, dtype=dtype)
 
         def call(self, y_true: Any, y_pred: Any) -> Any:
-            loss, xp = self.loss, _keras_namespace()
+            loss, xp = self.loss, keras_namespace()
             y_pred, y_true = _aligned(loss, y_pred, y_true, ops.reshape)
             ids = loss.encoding == "distribution" and len(y_true.shape) == len(y_pred.shape) - 1
             if ids:

@@ -34,6 +34,7 @@ _ACTIVATION: Mapping[str, Mapping[str, str]] = {  # head -> library -> expressio
     "sigmoid": {"keras": "keras.ops.sigmoid(raw[:, 0])", "torch": "torch.sigmoid(raw[:, 0])"},
     "softmax": {"keras": "keras.ops.softmax(raw)", "torch": "torch.softmax(raw, -1)"},
     "margin": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
+    "ordering": {"keras": "raw[:, 0]", "torch": "raw[:, 0]"},
     "tanh_margin": {"keras": "keras.ops.tanh(raw[:, 0])", "torch": "torch.tanh(raw[:, 0])"},
     "class_scores": {"keras": "raw", "torch": "raw"},
 }

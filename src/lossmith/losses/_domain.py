@@ -25,6 +25,7 @@ __all__ = [
 
 Task = Literal["regression", "binary", "multiclass", "multilabel", "ordinal", "ranking", "embedding"]
 Gives = Literal["value", "probability", "score", "embedding"]
+Decides = Literal["raw", "prediction", "calibration"]
 Encoding = Literal[
     "standardized",  # (y - mean) / standard deviation of the training rows
     "mean_scaled",  # y / mean of the training rows
@@ -117,6 +118,10 @@ class Head:
         `predict(xp, raw) -> prediction`. A head of one unit maps elementwise; others act on the last axis.
     explanation : str
         One sentence for people who configure this head themselves.
+    decides : {"raw", "prediction", "calibration"}
+        What a class is read from. `raw`: the largest raw output, or the sign of a single one; `prediction`: the largest
+        prediction, where it need not be that of the largest raw output; `calibration`: the calibrated probability, where
+        only the order of the scores means something.
     """
 
     name: str
@@ -125,3 +130,4 @@ class Head:
     gives: Gives
     predict: Callable[[Namespace, Array], Array]
     explanation: str
+    decides: Decides = "raw"

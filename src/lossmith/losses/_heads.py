@@ -19,6 +19,7 @@ __all__ = [
     "MEAN_AND_LOG_VARIANCE",
     "MEDIAN_AND_LOG_SCALE",
     "ONE_VERSUS_REST",
+    "ORDERING",
     "QUANTILES",
     "SIGMOID",
     "SOFTMAX",
@@ -100,6 +101,15 @@ SOFTMAX = Head(
 MARGIN = Head(
     "margin", 1, "linear", "score", _same, "One unit without activation; the sign of its output is the class."
 )
+ORDERING = Head(
+    "ordering",
+    1,
+    "linear",
+    "score",
+    _same,
+    "One unit without activation; only the order of its outputs means something, the class comes after calibration.",
+    decides="calibration",
+)
 TANH_MARGIN = Head(
     "tanh_margin", 1, "tanh", "score", lambda xp, raw: xp.tanh(raw), "One unit with tanh; its sign is the class."
 )
@@ -158,6 +168,7 @@ CUMULATIVE = Head(
     "probability",
     lambda xp, raw: xp.exp(log_category(xp, raw)),
     "One unit for each class: a position, the first threshold, and the steps to the next ones through softplus.",
+    decides="prediction",
 )
 ITEM_SCORES = Head(
     "item_scores",

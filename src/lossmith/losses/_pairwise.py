@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lossmith._arrays import Array, Namespace, log_softmax, relu, softplus
 from lossmith.losses._domain import NON_NEGATIVE, UNIT
-from lossmith.losses._heads import ITEM_SCORES, MARGIN
+from lossmith.losses._heads import ITEM_SCORES, ORDERING
 from lossmith.losses._spec import Loss
 
 __all__ = ["RECORDS"]
@@ -57,7 +57,7 @@ RECORDS = (
         name="auc_squared_hinge",
         task="binary",
         function=_auc_squared_hinge,
-        head=MARGIN,
+        head=ORDERING,
         encoding="zero_one",
         interval=UNIT,
         elicits="numeric",
@@ -75,7 +75,7 @@ RECORDS = (
         name="auc_logistic",
         task="binary",
         function=_auc_logistic,
-        head=MARGIN,
+        head=ORDERING,
         encoding="zero_one",
         interval=UNIT,
         elicits="numeric",

@@ -120,6 +120,11 @@ class Loss:
     registered: Loss | None = field(default=None, repr=False, compare=False)  # with default parameters
 
     @property
+    def data_task(self) -> Task:
+        """Task of the data that it is trained on: ordered classes are classes."""
+        return "multiclass" if self.task == "ordinal" else self.task
+
+    @property
     def configuration(self) -> dict[str, float]:
         """Every parameter with the value in force."""
         return {parameter.name: self.values.get(parameter.name, parameter.default) for parameter in self.parameters}

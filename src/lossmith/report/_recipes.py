@@ -28,6 +28,7 @@ _ENCODINGS = {
     "zero_one": "targets 0/1",
     "minus_one_one": "targets -1/+1",
     "distribution": "targets one-hot, or one row of probabilities for each sample",
+    "class_ids": "targets class ids",
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lossmith._errors import InvalidInputError
-from lossmith.losses import Loss
+from lossmith.losses import Loss, behaviour
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import WIDTH, bare, figure_of, flat, verbatim
@@ -56,7 +56,8 @@ def profile(loss: Loss, *, low: float = -4.0, high: float = 4.0) -> Profile:
     """Return value and gradient of a loss while one raw output moves from `low` to `high`.
 
     Regression losses see the target 0, or 1 where it must be positive; binary losses class 1; losses of several classes the true class
-    of three, whose other raw outputs are 0, or a soft target where one-hot ones are outside the domain.
+    of three, whose other raw outputs are 0, or a soft target where one-hot ones are outside the domain; losses that compare samples a
+    small batch. `Profile.setting` says what is held.
 
     Raises
     ------
@@ -73,19 +74,45 @@ def profile(loss: Loss, *, low: float = -4.0, high: float = 4.0) -> Profile:
     if not low < high:
         raise InvalidInputError(f"from {low:g} to {high:g}", expected="low below high", advice="swap them")
     raw = np.linspace(low, high, _POINTS)
+    moved, targets, setting = _situation(loss, raw)
+    if loss.batchwise:  # the first sample of each batch
+        value = [loss(one, targets)[0] for one in moved]
+    else:
+        value = loss(moved, np.repeat(targets[None], len(raw), axis=0))
+    return Profile(raw, np.asarray(value), setting)
+
+
+def _situation(loss: Loss, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return raw outputs in which one number is moved, the target, and what everything else is held at, in words."""
+    if loss.encoding == "class_ids":
+        batch = np.tile([[0.0, 0.5], [1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]], (len(raw), 1, 1))
+        batch[:, 0, 0] = raw
+        return (
+            batch,
+            np.array([0, 0, 1, 1]),
+            "first coordinate of a point at height 0.5, its like at (1, 0), others at (-1, ±1)",
+        )
+    if loss.batchwise:
+        batch = np.zeros((len(raw), 3))
+        batch[:, 0] = raw
+        return batch, np.array([1.0, 0.0, 0.0]), "class 1, against two samples of class 0 with output 0"
+    width = loss.units(3)
+    rest = 1.0 if loss.task == "embedding" else 0.0
+    moved = np.full((len(raw), width), rest)
+    moved[:, 0] = raw
     if loss.encoding == "distribution":
-        others = np.zeros((_POINTS, 2))
-        scores = np.column_stack([raw, others])
         row = np.array([0.8, 0.15, 0.05]) if loss.full_support else np.array([1.0, 0.0, 0.0])
         setting = "soft target (0.8, 0.15, 0.05)" if loss.full_support else "true class"
-        return Profile(raw, np.asarray(loss(scores, np.tile(row, (_POINTS, 1)))), f"{setting}, other outputs 0")
+        return moved, row, f"{setting}, other outputs 0"
+    if loss.head.units == "n_outputs":
+        what = {"multilabel": "a label that applies", "ranking": "the relevant one of three items"}
+        row = np.array([1.0, 0.0, 0.0])
+        return moved, row, f"{what.get(loss.task, 'target (1, 0, 0)')}, other outputs {rest:g}"
     target = 0.0 if 0.0 in loss.interval and loss.task == "regression" and loss.head.activation == "linear" else 1.0
     setting = f"target {target:g}" if loss.task == "regression" else "class 1"
-    targets = np.full(_POINTS, target)
-    if loss.head.units == 1:
-        return Profile(raw, np.asarray(loss(raw, targets)), setting)
-    rest = np.zeros((_POINTS, int(loss.head.units) - 1))
-    return Profile(raw, np.asarray(loss(np.column_stack([raw, rest]), targets)), f"{setting}, other outputs 0")
+    if width == 1:
+        return raw, np.array(target), setting
+    return moved, np.array(target), f"{setting}, other outputs 0"
 
 
 def plot(loss: Loss, *, axes: object = None) -> list[Axes]:
@@ -155,6 +182,8 @@ def facts(loss: Loss) -> list[tuple[str, str]]:
     for parameter in loss.parameters:
         value = loss.configuration[parameter.name]
         pairs.append((parameter.name, f"{value:g}, from {parameter.interval}: {parameter.meaning}"))
+    found = behaviour(loss)
+    pairs += found.sentences() if found else ()
     held = [words for name, words in _PROPERTIES.items() if getattr(loss, name)]
     pairs.append(("it is", ", ".join(held) or "none of the named properties"))
     if loss.twins:
@@ -164,7 +193,9 @@ def facts(loss: Loss) -> list[tuple[str, str]]:
     return [*pairs, ("source", loss.reference)]
 
 
-def as_text(loss: Loss, *, width: int | None = 100, unicode: bool = True) -> str:
+def as_text(
+    loss: Loss, *, width: int | None = 100, unicode: bool = True, libraries: Iterable[str] | None = None
+) -> str:
     """Return the card of a loss for a terminal: facts, formula, picture, code.
 
     Parameters
@@ -174,6 +205,8 @@ def as_text(loss: Loss, *, width: int | None = 100, unicode: bool = True) -> str
         Columns available for sentences; None does not break them. Code is never broken.
     unicode : bool
         Whether the picture may use Braille dots.
+    libraries : iterable of str or None
+        Those whose code is shown; all where None.
     """
     import textwrap
 
@@ -195,8 +228,9 @@ def as_text(loss: Loss, *, width: int | None = 100, unicode: bool = True) -> str
         f"over the raw output; {shown.setting}",
         *(side_by_side(*panels) if beside else [*panels[0], *panels[1]]),
     ]
-    for recipe in recipes_of(loss, 3 if loss.task == "multiclass" else 0):
-        lines += ["", f"{recipe.title}:", *(f"    {line}".rstrip() for line in recipe.code.splitlines())]
+    for recipe in recipes_of(loss, 3 if isinstance(loss.head.units, str) else 0):
+        if libraries is None or recipe.key in libraries:
+            lines += ["", f"{recipe.title}:", *(f"    {line}".rstrip() for line in recipe.code.splitlines())]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -229,5 +263,5 @@ def page(loss: Loss, *, now: datetime | None = None) -> str:
         facts=facts(loss),
         setting=shown.setting,
         picture=Markup(picture),  # noqa: S704 - ElementTree escapes
-        recipes=recipes_of(loss, 3 if loss.task == "multiclass" else 0),
+        recipes=recipes_of(loss, 3 if isinstance(loss.head.units, str) else 0),
     )

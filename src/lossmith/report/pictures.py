@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lossmith.data import Dataset
 
-__all__ = ["learning_curves", "scatter"]
+__all__ = ["against", "learning_curves", "scatter"]
 
 _PANEL = 2.6  # inches
 
@@ -63,6 +63,47 @@ def learning_curves(comparison: Comparison) -> str:
         ax.set_xlabel("epoch", fontsize=9)
     grid[0, 0].legend(fontsize=8, frameon=False)
     return _text(figure, f"learning curves of {comparison.data.name}")
+
+
+def against(x: np.ndarray, series: Mapping[str, np.ndarray], *, x_name: str, y_name: str, title: str) -> str:
+    """Return one line for each series over `x` as SVG text: means, with 95 % t intervals over the seeds.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_points,)
+    series : mapping of str to ndarray of shape (n_points, n_seeds)
+        NaN where a run gave nothing.
+    x_name, y_name, title : str
+    """
+    from scipy import stats
+
+    figure = Figure(figsize=(_PANEL * 2.4, _PANEL * 1.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    shifts = np.linspace(-0.012, 0.012, len(series)) * np.ptp(x)  # so that intervals at one place stay apart
+    for place, (name, values) in enumerate(series.items()):
+        style = palette.style(place)
+        finite = [row[np.isfinite(row)] for row in values]
+        # one seed has no interval
+        half = [
+            stats.t.ppf(0.975, len(row) - 1) * row.std(ddof=1) / np.sqrt(len(row)) if len(row) > 1 else np.nan
+            for row in finite
+        ]
+        ax.errorbar(
+            x + shifts[place],
+            [row.mean() if len(row) else np.nan for row in finite],
+            yerr=half,
+            color=style.color,
+            ls=style.dash,
+            lw=1.4,
+            capsize=2,
+            label=name,
+        )
+    ax.set_xlabel(x_name, fontsize=9)
+    ax.set_ylabel(y_name, fontsize=9)
+    ax.legend(fontsize=8, frameon=False)
+    bare(ax, keep=("bottom", "left"))
+    return _text(figure, title)
 
 
 def _lines(ax: Axes, comparison: Comparison, loss: str, quantity: str) -> None:

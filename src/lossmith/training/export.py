@@ -9,6 +9,7 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.losses import Loss
+from lossmith.losses._adapters import keras_namespace
 from lossmith.training._backend import load_keras, undisturbed_random
 
 __all__ = ["to_keras"]
@@ -67,8 +68,10 @@ def to_keras(model: Any, weights: Sequence[np.ndarray], *, loss: Loss | None = N
 
 
 def _head(keras: Any, raw: Any, loss: Loss) -> Any:
-    if loss.head.gives == "value" and loss.head.units == 2:
+    if loss.head.gives == "value" and raw.shape[-1] > 1:
         raw = raw[:, :1]
+    if loss.head.gives == "probability" and loss.head.activation not in ("sigmoid", "softmax"):
+        return loss.head.predict(keras_namespace(), raw)
     if loss.head.activation == "linear":
         return raw
     if loss.head.activation == "expm1":

@@ -69,7 +69,8 @@ class GradientProcedure:
         self.monitors = tuple(monitors)
         self.units = int(model.output_shape[-1])
         self.width = widest(model)
-        self.exact_batches = not keeps_rows_apart(model)
+        # rows that fill up a batch must not be seen by its other rows
+        self.exact_batches = not keeps_rows_apart(model) or any(loss.batchwise for loss in losses)
         with compilation_cache():
             build_optimizer(optimizer, model.trainable_variables)
         rates = [place for place, variable in enumerate(optimizer.variables) if variable.path.endswith("learning_rate")]
