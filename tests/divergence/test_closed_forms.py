@@ -60,38 +60,37 @@ def log_density(law):
     """Return SciPy's log-density, written out where SciPy's is the logarithm of something that underflows."""
     name, (shapes, location, scale) = law.dist.name, law.dist._parse_args(*law.args, **law.kwds)
 
-    def written(x: float) -> float:
+    def written(x: np.ndarray) -> np.ndarray:
         z = (x - location) / scale
         if name == "moyal":
-            return -0.5 * (z + math.exp(min(-z, 700))) - 0.5 * math.log(2 * math.pi) - math.log(scale)
+            return -0.5 * (z + np.exp(-z)) - 0.5 * math.log(2 * math.pi) - math.log(scale)
         if name == "laplace":
-            return -abs(z) - math.log(2 * scale)
+            return -np.abs(z) - math.log(2 * scale)
         if name == "chi2":
-            return (shapes[0] / 2 - 1) * math.log(z) - z / 2 - shapes[0] / 2 * math.log(2) - math.lgamma(shapes[0] / 2)
+            return (shapes[0] / 2 - 1) * np.log(z) - z / 2 - shapes[0] / 2 * math.log(2) - math.lgamma(shapes[0] / 2)
         if name == "invweibull":
-            power = -shapes[0] * math.log(z)
-            return math.log(shapes[0] / scale) - (shapes[0] + 1) * math.log(z) - math.exp(min(power, 700))
-        return float(law.logpdf(x))
+            return math.log(shapes[0] / scale) - (shapes[0] + 1) * np.log(z) - np.exp(-shapes[0] * np.log(z))
+        return law.logpdf(x)
 
     return written
 
 
 def integral(p, q) -> float:
-    """Return the divergence by SciPy's quadrature, in pieces between quantiles."""
+    """Return the divergence by SciPy's double exponential rule, in pieces between quantiles and where q bends."""
     shares = [1e-14, 1e-8, 1e-4, 0.02, 0.2, 0.5, 0.8, 0.98, 1 - 1e-4, 1 - 1e-8, 1 - 1e-14]
     low, high = p.support()
-    edges = sorted({max(low, min(high, float(x))) for x in [low, *p.ppf(shares), high]})
+    marks = [*p.ppf(shares), *q.ppf([0.5]), *q.support()]
+    edges = np.array(sorted({max(low, min(high, float(x))) for x in [low, *marks, high]}))
     log_p, log_q = log_density(p), log_density(q)
 
-    def part(x: float) -> float:
+    def part(x: np.ndarray) -> np.ndarray:
         density = log_p(x)
-        return math.exp(density) * (density - log_q(x)) if density > -700 else 0.0
+        return np.where(density > -700, np.exp(density) * (density - log_q(x)), 0.0)
 
     with np.errstate(all="ignore"):
-        return math.fsum(
-            scipy.integrate.quad(part, a, b, limit=200, epsabs=1e-12, epsrel=1e-11)[0]
-            for a, b in itertools.pairwise(edges)
-        )
+        found = scipy.integrate.tanhsinh(part, edges[:-1], edges[1:], atol=1e-13, rtol=1e-11)
+    assert np.all(found.error <= 1e-9 * np.sum(np.abs(found.integral)) + 1e-11), found
+    return math.fsum(found.integral)
 
 
 def diverges(p, q) -> bool:
@@ -101,15 +100,13 @@ def diverges(p, q) -> bool:
     ends = [1 / outwards] if low == 0 else []
     ends += [outwards] if math.isinf(high) else []
     ends += [-outwards] if math.isinf(low) else []
-    for places in ends:
-        sizes = []
+    for x in ends:
         with np.errstate(all="ignore"):
-            for x in places:
-                one, two = log_p(float(x)), log_q(float(x))
-                if not (math.isfinite(one) and math.isfinite(two)) or min(one, two) < -1e290 or two <= -math.exp(699):
-                    break
-                sizes.append(one + math.log(max(abs(one - two), 1e-300)) + math.log(abs(x)))
-        if len(sizes) > 9 and sizes[-1] > -60 and sizes[-1] >= sizes[-4] - 1e-3:
+            one, two = log_p(x), log_q(x)
+            known = np.isfinite(one) & np.isfinite(two) & (np.minimum(one, two) >= -1e290) & (two > -math.exp(699))
+            count = int(np.argmin(known)) if not known.all() else known.size
+            sizes = (one + np.log(np.maximum(np.abs(one - two), 1e-300)) + np.log(np.abs(x)))[:count]
+        if count > 9 and sizes[-1] > -60 and sizes[-1] >= sizes[-4] - 1e-3:
             return True
     return False
 
@@ -124,9 +121,8 @@ CASES += within(POSITIVE, ["norm", "gumbel_r"])
 ALL = REAL | POSITIVE | UNIT
 
 
-@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @pytest.mark.parametrize(
-    ("one", "two"), [pytest.param(*case, marks=() if k % 4 == 0 else pytest.mark.slow) for k, case in enumerate(CASES)]
+    ("one", "two"), [pytest.param(*case, marks=() if k % 5 == 0 else pytest.mark.slow) for k, case in enumerate(CASES)]
 )
 def test_every_composed_pair_is_its_integral(one: str, two: str) -> None:
     p, q = ALL[one](), ALL[two]()

@@ -179,10 +179,6 @@ def test_other_divergences_of_densities() -> None:
     assert measure(*NORMALS, "hellinger").value <= 1 and measure(*NORMALS, "js", unit="bits").value <= 1
     far = measure(stats.norm(0, 1), stats.norm(300, 1), "jensen_shannon", unit="bits")
     assert far.value == pytest.approx(1.0, rel=1e-10)
-    assert (
-        measure(stats.norm(0, 1), stats.norm(300, 1), "bhattacharyya").value == pytest.approx(300**2 / 8, rel=1e-6)
-        or True
-    )
     with pytest.raises(InvalidInputError, match="f-divergence"):
         measure(*NORMALS, "squared_euclidean")
 

@@ -27,6 +27,7 @@ __all__ = ["measure_samples"]
 _ALLOWED = 0.75
 _HALVES, _PARTS = 40, 16
 _FEW = 2000
+_DRAWS, _CELLS = 200, 2**20  # halves of counted samples, and how many of their cells are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +215,16 @@ def _subsampled(
 
 def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level: float, seed: int) -> _Found:
     one, two, places = atoms(x, y) if name == "counts" else binned(x, y, None)
-    value = from_counts(record, one, two, "add_half")
+    value = float(from_counts(record, one, two, "add_half"))
     generator = np.random.default_rng(seed)
     # counts are all there is: draws of half as many rows are draws of halved counts
-    values = [
-        from_counts(record, generator.multivariate_hypergeometric(one, one.sum() // 2), generator.multivariate_hypergeometric(two, two.sum() // 2), "add_half")
-        for _ in range(200)
-    ]  # fmt: skip
+    most = max(1, _CELLS // one.size)
+    values = np.concatenate(
+        [
+            from_counts(record, *(_halved(generator, side, min(most, _DRAWS - done)) for side in (one, two)), "add_half")
+            for done in range(0, _DRAWS, most)
+        ]
+    )
     # the plug-in estimate is too large by about the same again as the halves are larger than the whole
     bias = float(np.mean(values)) - value
     error = float(np.std(values, ddof=1))
@@ -244,6 +248,10 @@ def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level:
         contributions=parts,
         explanation=f"{len(places)} {'values' if name == 'counts' else 'bins'}, add-1/2 smoothing",
     )
+
+
+def _halved(generator: np.random.Generator, counts: np.ndarray, size: int) -> np.ndarray:
+    return generator.multivariate_hypergeometric(counts, counts.sum() // 2, size=size)
 
 
 def _distances(x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int) -> _Found:
