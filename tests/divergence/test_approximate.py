@@ -128,6 +128,31 @@ def test_held_out_divergence_is_honest() -> None:
     assert hits >= 15 * 0.8
 
 
+def test_divergence_of_counts_is_honest() -> None:
+    rng = np.random.default_rng(8)
+    truth = np.array([0.1, 0.3, 0.3, 0.2, 0.1])
+    hits = {"binom": 0, "randint": 0}
+    for seed in range(60):
+        found = approximate(Pmf(rng.multinomial(200, truth), given="counts"), list(hits), seed=seed)
+        for name in hits:
+            exact = float(dv.kl_divergence(truth, found[name].distribution.pmf(np.arange(5))))
+            hits[name] += found[name].low <= exact <= found[name].high
+    assert all(count >= 60 * 0.95 - 3 * math.sqrt(60 * 0.95 * 0.05) for count in hits.values()), hits
+
+
+def test_reverse_direction_has_intervals() -> None:
+    found = approximate(dv.WORMS, ["binom", "randint"], direction="reverse")
+    assert found.best.name == "randint" and found.best.low < found.best.divergence < found.best.high
+    sharp = approximate(Pmf([50, 200, 300, 200, 50], given="counts"), ["binom", "randint"], direction="reverse")
+    assert sharp.best.name == "binom" and sharp["randint"].difference_low > 0 and not sharp["randint"].indistinguishable
+    # the spread of D(uniform || counts) over draws of a hundred worms: - sum log(counts + 1/2) / 11 and a constant
+    logs = np.log(np.random.default_rng(1).multinomial(100, WORMS.values, size=20_000) + 0.5)
+    reach = stats.t(99).ppf(0.975) * float(np.std(np.mean(logs, axis=1)))
+    assert found.best.high - found.best.divergence == pytest.approx(reach, rel=0.15)
+    close = approximate(Samples(np.random.default_rng(9).normal(size=300)), ["norm", "logistic"], direction="reverse")
+    assert [one.indistinguishable for one in close.candidates] == [False, True]
+
+
 def test_reverse_direction() -> None:
     forward, reverse = approximate(WORMS, ["binom"]), approximate(WORMS, ["binom"], direction="reverse")
     assert reverse.best.reverse < forward.best.reverse and reverse.best.forward > forward.best.forward

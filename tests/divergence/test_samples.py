@@ -139,9 +139,7 @@ def test_other_estimators(method: str) -> None:
 
 def test_bounds_stay_below_the_truth_on_average() -> None:
     names = ("donsker_varadhan", "nguyen_wainwright_jordan")
-    values = {
-        name: [measure(*gaussians(seed, 300, 2, 0.8), method=name).value for seed in range(6)] for name in names
-    }
+    values = {name: [measure(*gaussians(seed, 300, 2, 0.8), method=name).value for seed in range(6)] for name in names}
     expected = truth(2, 0.8)
     for name, found in values.items():
         assert np.mean(found) <= expected + 3 * np.std(found, ddof=1) / math.sqrt(6), name

@@ -221,7 +221,7 @@ def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level:
     most = max(1, _CELLS // one.size)
     values = np.concatenate(
         [
-            from_counts(record, *(_halved(generator, side, min(most, _DRAWS - done)) for side in (one, two)), "add_half")
+            from_counts(record, _halved(generator, one, most, done), _halved(generator, two, most, done), "add_half")
             for done in range(0, _DRAWS, most)
         ]
     )
@@ -250,8 +250,9 @@ def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level:
     )
 
 
-def _halved(generator: np.random.Generator, counts: np.ndarray, size: int) -> np.ndarray:
-    return generator.multivariate_hypergeometric(counts, counts.sum() // 2, size=size)
+def _halved(generator: np.random.Generator, counts: np.ndarray, most: int, done: int) -> np.ndarray:
+    """Return the counts of halves of a sample, as many as are still wanted, drawn without replacement."""
+    return generator.multivariate_hypergeometric(counts, counts.sum() // 2, size=min(most, _DRAWS - done))
 
 
 def _distances(x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int) -> _Found:

@@ -13,9 +13,9 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError, LossmithError
 from lossmith._views import view
-from lossmith.divergence._approximate import read
 from lossmith.divergence._candidates import CANDIDATES
 from lossmith.divergence._given import Pmf, Samples, resolved
+from lossmith.divergence._known import read
 from lossmith.divergence._measure import measure, named
 from lossmith.divergence._measurement import Measurement
 from lossmith.divergence._records import DIVERGENCES
