@@ -1,6 +1,7 @@
 """Bias, spread and coverage of the estimators on known truths; writes the table of `estimators.md`.
 
-python docs/divergence/estimators.py            # the whole table (about an hour on two free cores)
+python docs/divergence/estimators.py            # the whole table (half an hour of two free cores)
+python docs/divergence/estimators.py --rows FILE --sizes 100 1000    # in pieces: rows are kept in FILE as they are done
 python docs/divergence/estimators.py --quick    # fewer repetitions and sizes, to standard output
 """
 
@@ -62,7 +63,8 @@ def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
     if method == "kernel_density" and n > 1_000:
         return 0
     if method == "nearest_neighbours":
-        wanted = {100: 200, 1_000: 200, 10_000: 60 if case.dimension <= 2 else 20, 100_000: 20}[n]
+        near = case.dimension <= 2
+        wanted = {100: 200, 1_000: 200 if near else 60, 10_000: 60 if near else 20, 100_000: 20}[n]
     elif method == "histogram":
         wanted = {100: 200, 1_000: 200, 10_000: 100, 100_000: 50}[n]
     else:
@@ -119,14 +121,18 @@ def lines(rows: list[dict[str, float | str | int]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rows", type=Path)
+    parser.add_argument(
+        "--rows", type=Path, help="file of rows: those in it are not measured again, new ones are added"
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     arguments = parser.parse_args()
     kept = arguments.rows.read_text(encoding="utf-8").splitlines() if arguments.rows and arguments.rows.exists() else []
     done = {(r["case"], r["n"], r["method"]): r for r in map(json.loads, kept)}
     rows = []
     for case in CASES:
-        for n in SIZES:
-            for method in METHODS:
+        for n in arguments.sizes:
+            for method in arguments.methods:
                 found = done.get((case.name, n, method)) or row(case, n, method, arguments.quick)
                 if found is None:
                     continue
@@ -135,7 +141,7 @@ def main() -> None:
                 if arguments.rows and (case.name, n, method) not in done:
                     with arguments.rows.open("a", encoding="utf-8") as stream:
                         stream.write(json.dumps(found) + "\n")
-    if arguments.quick:
+    if arguments.quick or (arguments.sizes, arguments.methods) != (SIZES, METHODS):
         return
     page = Path(__file__).with_name("estimators.md")
     before, _, rest = page.read_text(encoding="utf-8").partition(MARK[0])

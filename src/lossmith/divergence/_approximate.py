@@ -16,7 +16,7 @@ from lossmith.divergence._approximation import Approximation, Candidate
 from lossmith.divergence._candidates import CANDIDATES, CandidateFamily, fitted, log_density, minimised
 from lossmith.divergence._findings import CHECKS
 from lossmith.divergence._given import Pmf
-from lossmith.divergence._held_out import FOLDS, Spread, drawn_again, held_out, spread_of_rows
+from lossmith.divergence._held_out import Spread, drawn_again, held_out, spread_of_rows
 from lossmith.divergence._known import Known, bins, entropy, read, shares
 from lossmith.divergence._pair import Pair
 
@@ -100,7 +100,7 @@ def _spreads(
     families: list[CandidateFamily], found: list[Any], known: Known, direction: str, seed: int
 ) -> list[Spread | None]:
     """Return what is known of every candidate's score: held-out rows, or draws of the data in the reverse direction."""
-    if known.n is None or known.n < 2 * FOLDS:
+    if known.n is None:
         return [None] * len(families)
     if direction == "forward":
         return spread_of_rows(known, held_out(families, found, known, seed), seed)
@@ -239,7 +239,7 @@ def _candidate(
     values, frozen = fit
     forward, reverse = _forward(frozen, known, own_entropy), _reverse(frozen, known)
     divergence = reverse if direction == "reverse" else forward
-    many = known.n is not None and known.n >= 2 * FOLDS
+    many = known.n is not None
     if direction == "forward" and many:
         divergence = math.inf if spread is None else max(0.0, spread.score - own_entropy)
     likelihood = nan
@@ -274,16 +274,19 @@ def _ks(frozen: Any, known: Known) -> float:
 def _answered(known: Known, candidates: tuple[Candidate, ...], direction: str, level: float) -> Approximation:
     best = candidates[0]
     alike = [one.name for one in candidates if one.indistinguishable]
-    held = direction == "forward" and known.n is not None and known.n >= 2 * FOLDS
+    held = direction == "forward" and known.n is not None
     how = "held-out divergence" if held else "reverse divergence" if direction == "reverse" else "divergence"
     verdict = f"{best.label} is closest to {known.name}: {how} {best.divergence:.4g} nats"
     findings: tuple[Finding, ...] = ()
+    if known.repeated:
+        evidence = f"{known.repeated:.1%} of the rows repeat: spread at random over half a step"
+        findings = (CHECKS["LS604"].found(known.name, evidence),)
     if alike:
         verdict += f"; {', '.join(alike)} cannot be told from it"
         simplest = min((one for one in candidates if one.indistinguishable), key=lambda one: len(one.parameters))
         if len(simplest.parameters) < len(best.parameters):
             verdict += f", and {simplest.label} is the simplest"
-        findings = (CHECKS["LS606"].found(known.name, f"{best.name} and {', '.join(alike)} at {level:.0%}"),)
+        findings += (CHECKS["LS606"].found(known.name, f"{best.name} and {', '.join(alike)} at {level:.0%}"),)
     return Approximation(
         known.name,
         known.kind,

@@ -177,10 +177,12 @@ def fitted(family: CandidateFamily, points: Points, near: tuple[float, ...] | No
 
     With `near`, the fit to nearly the same points, the search starts there and is short.
     """
+    used = points.weights > 0
+    if family.kind == "continuous" and np.ptp(points.places[used]) == 0:
+        return None  # no density is closest to a single value
     start = family.start(points)
     if start is None or family.exact:
         return start
-    used = points.weights > 0
 
     def cross_entropy(frozen: Any) -> float:
         return -float(points.weights[used] @ log_density(frozen, family.kind, points.places[used]))

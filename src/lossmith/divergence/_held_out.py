@@ -13,7 +13,7 @@ from lossmith.divergence._candidates import CandidateFamily, Points, fitted, log
 from lossmith.divergence._known import Known
 from lossmith.divergence._neighbours import entropy_curve
 
-__all__ = ["FOLDS", "Spread", "drawn_again", "held_out", "spread_of_rows"]
+__all__ = ["Spread", "drawn_again", "held_out", "spread_of_rows"]
 
 FOLDS = 10
 _DRAWS, _HALVES, _PARTS, _FEW = 200, 40, 16, 2000
@@ -55,14 +55,15 @@ def held_out(families: list[CandidateFamily], found: list[Any], known: Known, se
         index = np.arange(known.points.places.size)
     else:
         index = np.repeat(np.arange(points.places.size), known.counts.astype(np.int64))
-    folds = np.random.default_rng(seed).permutation(index.size) % FOLDS
+    n_folds = min(FOLDS, index.size)
+    folds = np.random.default_rng(seed).permutation(index.size) % n_folds
     losses: list[np.ndarray | None] = []
     for family, all_rows in zip(families, found, strict=True):
         if isinstance(all_rows, str):
             losses.append(None)
             continue
         loss = np.empty(index.size)
-        for fold in range(FOLDS):
+        for fold in range(n_folds):
             kept = np.bincount(index[folds != fold], minlength=points.places.size).astype(np.float64)
             part = _part(points, kept, known.kind)
             values = fitted(family, part, all_rows[0])
@@ -110,7 +111,7 @@ def _over_subsamples(known: Known, seed: int) -> Callable[[np.ndarray], float]:
         parts = [generator.permutation(rows.size)[: rows.size // 2] for _ in range(_HALVES)]
     else:
         parts = np.array_split(generator.permutation(rows.size), _PARTS)
-    entropies = np.array([entropy_curve(np.unique(rows[part])[:, None]).value for part in parts])
+    entropies = np.array([entropy_curve(rows[part][:, None]).value for part in parts])
 
     def error(loss: np.ndarray) -> float:
         means = np.array([float(np.mean(loss[part])) for part in parts])

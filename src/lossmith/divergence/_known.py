@@ -10,23 +10,26 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError
 from lossmith.divergence._candidates import Points
-from lossmith.divergence._given import Pmf, Samples, resolved
-from lossmith.divergence._neighbours import entropy_curve
+from lossmith.divergence._given import Pmf, resolved
+from lossmith.divergence._law import Law
+from lossmith.divergence._neighbours import entropy_curve, spread_ties
 
 __all__ = ["Known", "bins", "entropy", "read", "shares"]
 
-_MOST_ROWS = 50_000
+_MOST_ROWS, _MOST_OUTCOMES = 50_000, 100_000
+LEAST = 5  # observations, below which nothing can be held out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """Data to be approximated: places with weights, how many observations they are, and how often each was seen."""
+    """Data to be approximated: places with weights, how many observations they are, how often each was seen, and the share of rows that repeat."""
 
     points: Points
     kind: Literal["discrete", "continuous"]
     name: str
     n: int | None
     counts: np.ndarray | None  # whole observations at each place
+    repeated: float = 0.0
 
 
 def read(data: Any, seed: int) -> Known:
@@ -38,6 +41,10 @@ def read(data: Any, seed: int) -> Known:
         Outcomes that are no numbers; several features; one value only.
     """
     source = resolved(data, "data")
+    if isinstance(source, Law):
+        raise InvalidInputError(
+            source.label, expected="probabilities, counts or a sample", advice="draw a sample from it"
+        )
     if isinstance(source, Pmf):
         values, _, outcomes = source.checked("data")
         if not all(isinstance(outcome, int | float) for outcome in outcomes):
@@ -51,6 +58,8 @@ def read(data: Any, seed: int) -> Known:
             whole = bool(np.all(counts == np.round(counts)))
             counts = counts if whole else None
         n = None if counts is None else int(counts.sum())
+        if n is not None and n < LEAST:
+            raise InvalidInputError(f"{source.name or 'data'} of {n} observations", expected=f"at least {LEAST}")
         return Known(
             Points(places, values, float(places.min()), float(places.max())),
             "discrete",
@@ -58,8 +67,6 @@ def read(data: Any, seed: int) -> Known:
             n,
             counts,
         )
-    if not isinstance(source, Samples):
-        raise InvalidInputError(f"a {type(source).__name__}", expected="probabilities, counts or a sample")
     rows = source.checked("data")
     if rows.shape[1] != 1:
         raise InvalidInputError(f"a sample of {rows.shape[1]} features", expected="one feature")
@@ -67,14 +74,29 @@ def read(data: Any, seed: int) -> Known:
     if values.size > _MOST_ROWS:
         values = np.random.default_rng(seed).permutation(values)[:_MOST_ROWS]
     name = source.name or "data"
+    if values.size < LEAST:
+        raise InvalidInputError(f"{name} of {values.size} rows", expected=f"at least {LEAST}")
     if values.min() == values.max():
         raise InvalidInputError(f"{name} with one value, {values[0]:g}", expected="values that vary")
     if np.all(values == np.round(values)) and np.unique(values).size < values.size / 2:
-        places, seen = np.unique(values, return_counts=True)
-        points = Points(places, seen / seen.sum(), float(places.min()), float(places.max()))
-        return Known(points, "discrete", name, int(seen.sum()), seen.astype(np.float64))
+        return _counted(values, name)
+    spread, repeated = spread_ties(values[:, None], np.random.default_rng(seed))
+    values = spread[:, 0]
     points = Points(values, np.full(values.size, 1 / values.size), float(values.min()), float(values.max()))
-    return Known(points, "continuous", name, values.size, None)
+    return Known(points, "continuous", name, values.size, None, repeated)
+
+
+def _counted(values: np.ndarray, name: str) -> Known:
+    """Return whole numbers as counts, those between the least and the largest that were not seen included."""
+    places, seen = np.unique(values, return_counts=True)
+    low, high = float(places[0]), float(places[-1])
+    if high - low < _MOST_OUTCOMES:
+        counts = np.zeros(int(high - low) + 1)
+        counts[(places - low).astype(np.int64)] = seen
+        places = np.arange(low, high + 1)
+    else:
+        counts = seen.astype(np.float64)
+    return Known(Points(places, counts / counts.sum(), low, high), "discrete", name, values.size, counts)
 
 
 def bins(points: Points) -> tuple[np.ndarray, np.ndarray]:
@@ -99,5 +121,4 @@ def entropy(known: Known) -> float:
         plug_in = -math.fsum(w * math.log(w) for w in weights if w > 0)
         # Miller and Madow
         return plug_in if known.n is None else plug_in + (np.count_nonzero(weights) - 1) / (2 * known.n)
-    different = np.unique(known.points.places)
-    return entropy_curve(different[:, None]).value
+    return entropy_curve(known.points.places[:, None]).value

@@ -24,6 +24,9 @@ from lossmith.divergence._spec import Divergence
 __all__ = ["measure", "named"]
 
 
+_ELSEWHERE = "elsewhere"
+
+
 def named(divergence: str | Divergence) -> Divergence:
     """Return the record of a divergence given by name (with parameters after a colon) or as a record."""
     if isinstance(divergence, Divergence):
@@ -139,7 +142,10 @@ def _tables(one: Pmf, two: Pmf, record: Divergence, unit: str) -> Measurement:
     ):
         if one.outcomes is None or two.outcomes is None:
             raise ShapeError(f"{len(p)} and {len(q)} probabilities", expected="the same outcomes on both sides")
-        (p, log_p), (q, log_q), places = _aligned(p, log_p, places_p, q, log_q, places_q)
+        places = _union(places_p, places_q)
+        # counts are smoothed on the union: what one side never saw is an outcome for it too
+        p, log_p, _ = one.spread(places).checked("p")
+        q, log_q, _ = two.spread(places).checked("q")
     options: dict[str, Any] = {"given": "probabilities"} if record.domain == "distributions" else {}
     if log_p is not None and log_q is not None and options:
         value = float(record(log_p, log_q, given="log_probabilities", **_support(record, places)))
@@ -168,20 +174,10 @@ def _support(record: Divergence, places: tuple[Any, ...]) -> dict[str, Any]:
     return {"support": np.asarray(places, dtype=np.float64)}
 
 
-def _aligned(p: Any, log_p: Any, places_p: Any, q: Any, log_q: Any, places_q: Any) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Put both tables on the union of their outcomes; an outcome that one side does not list has no mass there."""
+def _union(places_p: tuple[Any, ...], places_q: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return every outcome that one of the sides lists, numbers in rising order."""
     union = tuple(dict.fromkeys((*places_p, *places_q)))
-    if all(isinstance(place, int | float) for place in union):
-        union = tuple(sorted(union))
-    sides = []
-    for values, logs, places in ((p, log_p, places_p), (q, log_q, places_q)):
-        where = {place: number for number, place in enumerate(places)}
-        spread = np.array([values[where[place]] if place in where else 0.0 for place in union])
-        spread_logs = (
-            None if logs is None else np.array([logs[where[place]] if place in where else -np.inf for place in union])
-        )
-        sides.append((spread, spread_logs))
-    return sides[0], sides[1], union
+    return tuple(sorted(union)) if all(isinstance(place, int | float) for place in union) else union
 
 
 def _against_law(one: Pmf | Law, two: Pmf | Law) -> tuple[Pmf, Pmf]:
@@ -201,7 +197,7 @@ def _against_law(one: Pmf | Law, two: Pmf | Law) -> tuple[Pmf, Pmf]:
     masses = np.exp(law.log_density(np.asarray(places, dtype=np.float64)))
     rest = 1 - math.fsum(masses)
     beyond = rest > 1e-12
-    outcomes = (*places, "elsewhere") if beyond else places
+    outcomes = (*places, _ELSEWHERE) if beyond else places
     masses = np.append(masses, rest) if beyond else masses / math.fsum(masses)
     values = np.append(values, 0.0) if beyond else values
     listed = Pmf(values, outcomes, name=table.name or ("p" if table is one else "q"))
@@ -236,7 +232,8 @@ def _infinite(
         where = [str(place) for place, a, b in zip(places, this, that, strict=True) if a > 0 and b == 0]
         if where and record.infinite_for in (way, "either outside"):
             shown = ", ".join(where[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")
-            reasons.append(f"{here} has mass at {shown}, where {there} has none")
+            spot = "outside the outcomes listed" if where == [_ELSEWHERE] else f"at {shown}"
+            reasons.append(f"{here} has mass {spot}, where {there} has none")
     if record.infinite_for == "disjoint" or not reasons:
         reasons = ["no outcome has mass on both sides" if not reasons else reasons[0]]
     return "infinite: " + "; ".join(reasons)
