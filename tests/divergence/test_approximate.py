@@ -201,6 +201,28 @@ def test_errors() -> None:
     with pytest.raises(InvalidInputError, match="numbers"):
         approximate(Pmf([0.5, 0.5], outcomes=["a", "b"]))
     with pytest.raises(InvalidInputError, match="no candidate"):
-        approximate(Samples([-1.0, 2.5, 4.0]), ["gamma"])
+        approximate(Samples([-1.0, 2.5, 4.0, 7.5, 8.25]), ["gamma"])
     with pytest.raises(InvalidInputError, match="probabilities, counts or a sample"):
         approximate(stats.norm())
+    with pytest.raises(InvalidInputError, match="of 3 rows; expected at least 5"):
+        approximate(Samples([1.0, 2.5, 4.0]))
+    with pytest.raises(InvalidInputError, match="of 4 observations; expected at least 5"):
+        approximate(Pmf([1, 3], given="counts"))
+    with pytest.raises(InvalidInputError, match=r"at least one|no candidate"):
+        approximate(WORMS, [])
+
+
+def test_rounded_rows_are_spread_and_said_so() -> None:
+    rows = np.round(np.random.default_rng(7).gamma(3, 2, size=400) * 2) / 2
+    found = approximate(Samples(np.maximum(rows, 0.5)), ["gamma", "expon", "laplace"])
+    assert found.best.name == "gamma" and [finding.code for finding in found.findings] == ["LS604"]
+    exact = dv.measure(stats.gamma(3, scale=2), stats.expon(scale=found["expon"].parameters["scale"])).value
+    assert found["expon"].low <= exact <= found["expon"].high
+    nearly = approximate(Samples([1.5, 1.5, 1.5, 1.5, 5.0, 5.5]), ["norm", "gamma", "t", "cauchy"])
+    assert all(one.rank == 0 or not math.isnan(one.divergence) for one in nearly.candidates)
+
+
+def test_whole_numbers_that_were_not_seen_are_outcomes() -> None:
+    rows = np.repeat([0, 1, 3, 7], [6, 5, 4, 5])
+    found = approximate(Samples(rows), ["randint", "poisson"], direction="reverse")
+    assert len(found.places) == 8 and math.isfinite(found["randint"].divergence)

@@ -48,10 +48,14 @@ def test_every_result_is_drawn_written_and_told(results, name, tmp_path) -> None
     page = views.as_html(result, now=NOW)
     assert page.startswith("<!DOCTYPE html>") and "http://" not in page and "https://" not in page
     assert "<b>$p$</b>" not in page
+    # the verbs that every result has
+    assert result.plot().get_title(loc="left") == ax.get_title(loc="left") and result.table().height
+    json.loads(result.to_json())
+    assert result.report(tmp_path / "own.html", now=NOW).read_text(encoding="utf-8") == page
     path = views.write(result, tmp_path / "page.html", now=NOW)
     assert path.read_text(encoding="utf-8") == page
     if name == "table":
-        assert views.embedded(result, now=NOW).startswith("<iframe")
+        assert views.embedded(result, now=NOW).startswith("<iframe") and result._repr_html_().startswith("<iframe")
     text = views.as_text(result)
     assert views.sentence(result) in text
     assert all(len(line) <= 40 for line in views.as_text(result, width=40).splitlines() if not line.startswith("    "))

@@ -74,10 +74,11 @@ def approximate(
         raise InvalidInputError(f"direction={direction!r}", expected="'forward' or 'reverse'")
     if not 0 < level < 1:
         raise InvalidInputError(f"level={level!r}", expected="a number between 0 and 1")
+    asked = None if candidates is None else [CANDIDATES[name] for name in candidates]
     known = read(data, seed)
     families = [family for family in CANDIDATES.values() if family.kind == known.kind]
-    if candidates is not None:
-        families = [CANDIDATES[name] for name in candidates]
+    if asked is not None:
+        families = asked
         wrong = [family.name for family in families if family.kind != known.kind]
         if wrong:
             raise InvalidInputError(f"{', '.join(wrong)} for {known.kind} data", expected=f"{known.kind} families")

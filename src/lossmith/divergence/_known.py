@@ -74,10 +74,10 @@ def read(data: Any, seed: int) -> Known:
     if values.size > _MOST_ROWS:
         values = np.random.default_rng(seed).permutation(values)[:_MOST_ROWS]
     name = source.name or "data"
-    if values.size < LEAST:
-        raise InvalidInputError(f"{name} of {values.size} rows", expected=f"at least {LEAST}")
     if values.min() == values.max():
         raise InvalidInputError(f"{name} with one value, {values[0]:g}", expected="values that vary")
+    if values.size < LEAST:
+        raise InvalidInputError(f"{name} of {values.size} rows", expected=f"at least {LEAST}")
     if np.all(values == np.round(values)) and np.unique(values).size < values.size / 2:
         return _counted(values, name)
     spread, repeated = spread_ties(values[:, None], np.random.default_rng(seed))
