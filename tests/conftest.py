@@ -37,10 +37,6 @@ def real_data() -> Path:
 KNOWN_DEFECTS = {
     "test_losses.py::test_rest_of_the_grid[bi_tempered:t2=2-check_flag_bounded]": "bi_tempered at t2=2 still grows at the "
     "scores where its flag says bounded",
-    "test_closed_forms.py::test_every_composed_pair_is_its_integral[moyal-loggamma]": "a finite value where the integral "
-    "is judged to diverge",
-    "test_closed_forms.py::test_every_composed_pair_is_its_integral[powerlaw-beta]": "a finite value where the integral "
-    "is judged to diverge",
 }
 
 
