@@ -90,7 +90,7 @@ def integral(p, q) -> tuple[float, float]:
         found = scipy.integrate.tanhsinh(part, edges[:-1], edges[1:], atol=1e-13, rtol=1e-11)
         # what lies beyond the last place next to 0 where doubles reach, by its decay
         sizes = np.abs(part(1.5 ** -np.arange(750.0)) * 1.5 ** -np.arange(750.0))
-        sizes = sizes[sizes > 0] if low == 0 else np.zeros(0)
+        sizes = sizes[np.isfinite(sizes) & (sizes > 0)] if low == 0 else np.zeros(0)
         lost = sizes[-1] / max(1e-3, math.log(sizes[-2] / sizes[-1]) / math.log(1.5)) if sizes.size > 9 else 0.0
     return math.fsum(found.integral), math.fsum(found.error) + 2 * float(lost)
 
