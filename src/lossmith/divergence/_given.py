@@ -204,6 +204,13 @@ def resolved(source: Any, name: str) -> Pmf | Samples | Law:
 def _from_scipy(source: Any) -> Pmf | Law:
     from lossmith.divergence._laws_scipy import scipy_law
 
+    if type(source).__name__ == "gaussian_kde":
+        # a mixture of as many normals as there are points
+        from lossmith.divergence._mixtures import GaussianMixture
+
+        spread = np.broadcast_to(source.covariance, (source.n, source.d, source.d))
+        kernels = GaussianMixture(source.weights, source.dataset.T, spread, f"kernel density of {source.n} points")
+        return kernels.mixture_law()
     table = getattr(source, "dist", source)
     if hasattr(table, "xk") and hasattr(table, "pk"):
         shift = (

@@ -286,8 +286,10 @@ def _solved(p: Law, q: Law, record: Divergence, draws: int, seed: int) -> tuple[
     if closed is not None and closed[1] <= 1e-11 * abs(closed[0]):
         return "closed form", Outcome(closed[0], closed[1], 0)
     if not record.relabelling:
-        if p.dimension > 1 or p.kind != "continuous":
-            raise InvalidInputError(f"{record.name} of {p.label} and {q.label}", expected="densities on the line")
+        if p.dimension > 1:
+            raise InvalidInputError(f"{record.name} of {p.label} and {q.label}", expected="laws on the line")
+        if p.kind == "discrete":
+            return "sum", _numeric.distance_by_sum(p, q, energy=record.name == "energy_distance")
         return "quadrature", _numeric.distance_by_quadrature(p, q, energy=record.name == "energy_distance")
     terms = record.terms(**record.configuration) if record.terms is not None else None
     if terms is None:
@@ -337,11 +339,12 @@ def _recorded(
         explanation = "the laws overlap so little that the logarithm of their overlap is lost"
         findings.append(CHECKS["LS602"].found(f"{p.label}, {q.label}", f"at least {ends[0]:.6g}"))
     elif math.isinf(value):
-        explanation = "infinite: mass lies where the other side has none, or too much of it in a tail"
+        explanation = "infinite: too much mass in a tail, or a value beyond the range of doubles"
         findings.append(CHECKS["LS601"].found(f"{p.label}, {q.label}", explanation))
         error, ends = 0.0, [math.inf, math.inf]
     elif found.note:
-        findings.append(CHECKS["LS605"].found(f"{p.label}, {q.label}", found.note))
+        code = "LS605" if "underflows" in found.note else "LS602"
+        findings.append(CHECKS[code].found(f"{p.label}, {q.label}", found.note))
     elif method == "Monte Carlo" and ends[1] - ends[0] > 0.5 * abs(value):
         findings.append(CHECKS["LS607"].found(f"{p.label}, {q.label}", f"{value:.4g} [{ends[0]:.4g}, {ends[1]:.4g}]"))
     elif method in ("quadrature", "sum") and error > 1e-6 * abs(value) and error > 1e-12:
