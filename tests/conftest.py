@@ -31,19 +31,3 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.fail(f"LOSSMITH_DATA={folder} is not a folder")
     return path
-
-
-# Defects that are known and not mended yet; each is shown as "xfailed" in every run, and a line leaves with its defect.
-KNOWN_DEFECTS = {
-    "test_closed_forms.py::test_every_composed_pair_is_its_integral[moyal-loggamma]": "a finite value where the integral "
-    "is judged to diverge",
-    "test_closed_forms.py::test_every_composed_pair_is_its_integral[powerlaw-beta]": "a finite value where the integral "
-    "is judged to diverge",
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        reason = next((why for name, why in KNOWN_DEFECTS.items() if item.nodeid.endswith(name)), None)
-        if reason is not None:
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

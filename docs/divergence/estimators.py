@@ -1,6 +1,7 @@
 """Bias, spread and coverage of the estimators on known truths; writes the table of `estimators.md`.
 
-python docs/divergence/estimators.py            # the whole table (about an hour on two free cores)
+python docs/divergence/estimators.py            # the whole table (half an hour of two free cores)
+python docs/divergence/estimators.py --rows FILE --sizes 100 1000    # in pieces: rows are kept in FILE as they are done
 python docs/divergence/estimators.py --quick    # fewer repetitions and sizes, to standard output
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,12 +60,35 @@ CASES = (
 SIZES = (100, 1_000, 10_000, 100_000)
 
 
+class Kept:
+    """Runs and rows that are done, in a file of JSON lines: a table in pieces."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        self.found = {self.key(line): line for line in map(json.loads, lines)}
+
+    @staticmethod
+    def key(line: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(line.get(name) for name in ("case", "n", "method", "repetition"))
+
+    def find(self, **where: Any) -> dict[str, Any] | None:
+        return self.found.get(self.key(where))
+
+    def add(self, line: Mapping[str, Any], **where: Any) -> None:
+        self.found[self.key(where)] = {**where, **line}
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({**where, **line}) + "\n")
+
+
 def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
     """Return how often a row is repeated: as often as an hour allows."""
     if method == "kernel_density" and n > 1_000:
         return 0
     if method == "nearest_neighbours":
-        wanted = {100: 200, 1_000: 200, 10_000: 60 if case.dimension <= 2 else 20, 100_000: 20}[n]
+        near = case.dimension <= 2
+        wanted = {100: 200, 1_000: 200 if near else 60, 10_000: 60 if near else 20, 100_000: 20}[n]
     elif method == "histogram":
         wanted = {100: 200, 1_000: 200, 10_000: 100, 100_000: 50}[n]
     else:
@@ -72,18 +98,26 @@ def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
     return wanted
 
 
-def row(case: Case, n: int, method: str, quick: bool) -> dict[str, float | str | int] | None:
+def row(case: Case, n: int, method: str, quick: bool, kept: Kept) -> dict[str, float | str | int] | None:
     """Return bias, spread, coverage and the share of flagged runs, or None where the method does not apply."""
     count = repetitions(case, n, method, quick)
     if count == 0 or (method == "histogram" and case.dimension > 1):
         return None
-    values, hits, flags = [], [], []
+    runs = []
     for repetition in range(count):
-        x, y = case.draw(np.random.default_rng([n, case.dimension, repetition]), n)
-        found = measure(Samples(x), Samples(y), method=method, seed=repetition)
-        values.append(found.value)
-        hits.append(found.low <= case.truth <= found.high)
-        flags.append(any(finding.code == "LS603" for finding in found.findings))
+        run = kept.find(case=case.name, n=n, method=method, repetition=repetition)
+        if run is None:
+            x, y = case.draw(np.random.default_rng([n, case.dimension, repetition]), n)
+            found = measure(Samples(x), Samples(y), method=method, seed=repetition)
+            run = {
+                "value": found.value,
+                "hit": bool(found.low <= case.truth <= found.high),
+                "flagged": any(finding.code == "LS603" for finding in found.findings),
+                "promised": found.exactness != "estimate" or method == "nearest_neighbours",
+            }
+            kept.add(run, case=case.name, n=n, method=method, repetition=repetition)
+        runs.append(run)
+    values = [run["value"] for run in runs]
     return {
         "case": case.name,
         "truth": case.truth,
@@ -92,10 +126,8 @@ def row(case: Case, n: int, method: str, quick: bool) -> dict[str, float | str |
         "mean": float(np.mean(values)),
         "bias": float(np.mean(values)) - case.truth,
         "spread": float(np.std(values)),
-        "coverage": float(np.mean(hits))
-        if found.exactness != "estimate" or method == "nearest_neighbours"
-        else math.nan,
-        "flagged": float(np.mean(flags)),
+        "coverage": float(np.mean([run["hit"] for run in runs])) if runs[0]["promised"] else math.nan,
+        "flagged": float(np.mean([run["flagged"] for run in runs])),
         "repetitions": count,
     }
 
@@ -119,23 +151,21 @@ def lines(rows: list[dict[str, float | str | int]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rows", type=Path)
+    parser.add_argument(
+        "--rows", type=Path, help="file of rows: those in it are not measured again, new ones are added"
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     arguments = parser.parse_args()
-    kept = arguments.rows.read_text(encoding="utf-8").splitlines() if arguments.rows and arguments.rows.exists() else []
-    done = {(r["case"], r["n"], r["method"]): r for r in map(json.loads, kept)}
-    rows = []
+    kept, rows = Kept(arguments.rows), []
     for case in CASES:
-        for n in SIZES:
-            for method in METHODS:
-                found = done.get((case.name, n, method)) or row(case, n, method, arguments.quick)
-                if found is None:
-                    continue
-                rows.append(found)
-                print(lines([found])[-1], flush=True)
-                if arguments.rows and (case.name, n, method) not in done:
-                    with arguments.rows.open("a", encoding="utf-8") as stream:
-                        stream.write(json.dumps(found) + "\n")
-    if arguments.quick:
+        for n in arguments.sizes:
+            for method in arguments.methods:
+                found = kept.find(case=case.name, n=n, method=method) or row(case, n, method, arguments.quick, kept)
+                if found is not None:
+                    rows.append(found)
+                    print(lines([found])[-1], flush=True)
+    if arguments.quick or (arguments.sizes, arguments.methods) != (SIZES, METHODS):
         return
     page = Path(__file__).with_name("estimators.md")
     before, _, rest = page.read_text(encoding="utf-8").partition(MARK[0])

@@ -34,7 +34,7 @@ def lossmith(capsys, tmp_path, monkeypatch):
 
 
 COMMANDS = {
-    (): ("compare", "losses", "data", "runs", "predict", "study", "doctor"),
+    (): ("compare", "losses", "divergence", "approximate", "data", "runs", "predict", "study", "doctor"),
     ("data",): ("list", "show"),
     ("runs",): ("list", "show", "resume", "repeat", "export"),
     ("study",): ("list", "run"),

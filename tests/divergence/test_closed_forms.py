@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import mpmath as mp
@@ -18,41 +17,41 @@ from lossmith.divergence._closed import closed_kl
 from lossmith.divergence._laws_scipy import scipy_law
 from lossmith.divergence._special import gap_lgamma, gap_lgamma_parts
 
-RNG = np.random.default_rng(20)
 
-
-def u(low: float, high: float) -> float:
-    return float(RNG.uniform(low, high))
+def uniform(*seed: int):
+    """Return a function that draws a number between two."""
+    generator = np.random.default_rng(seed)
+    return lambda low, high: float(generator.uniform(low, high))
 
 
 REAL = {
-    "norm": lambda: stats.norm(u(-2, 2), u(0.3, 2)),
-    "laplace": lambda: stats.laplace(u(-2, 2), u(0.3, 2)),
-    "gumbel_r": lambda: stats.gumbel_r(u(-2, 2), u(0.9, 1.5)),
-    "gumbel_l": lambda: stats.gumbel_l(u(-2, 2), u(0.9, 1.5)),
-    "loggamma": lambda: stats.loggamma(u(0.8, 4), u(-1, 1), u(0.5, 1.5)),
-    "moyal": lambda: stats.moyal(u(-1, 1), u(0.4, 0.6)),
-    "cauchy": lambda: stats.cauchy(u(-2, 2), u(0.3, 2)),
+    "norm": lambda u: stats.norm(u(-2, 2), u(0.3, 2)),
+    "laplace": lambda u: stats.laplace(u(-2, 2), u(0.3, 2)),
+    "gumbel_r": lambda u: stats.gumbel_r(u(-2, 2), u(0.9, 1.5)),
+    "gumbel_l": lambda u: stats.gumbel_l(u(-2, 2), u(0.9, 1.5)),
+    "loggamma": lambda u: stats.loggamma(u(0.8, 4), u(-1, 1), u(0.5, 1.5)),
+    "moyal": lambda u: stats.moyal(u(-1, 1), u(0.4, 0.6)),
+    "cauchy": lambda u: stats.cauchy(u(-2, 2), u(0.3, 2)),
 }
 POSITIVE = {
-    "expon": lambda: stats.expon(scale=u(0.3, 3)),
-    "gamma": lambda: stats.gamma(u(1.5, 6), scale=u(0.3, 3)),
-    "chi2": lambda: stats.chi2(u(3, 9)),
-    "invgamma": lambda: stats.invgamma(u(3, 6), scale=u(0.5, 3)),
-    "weibull_min": lambda: stats.weibull_min(u(1.2, 3), scale=u(0.5, 2)),
-    "invweibull": lambda: stats.invweibull(u(3, 6), scale=u(0.5, 2)),
-    "lognorm": lambda: stats.lognorm(u(0.2, 0.6), scale=u(0.5, 2)),
-    "halfnorm": lambda: stats.halfnorm(scale=u(0.5, 2)),
-    "rayleigh": lambda: stats.rayleigh(scale=u(0.5, 2)),
-    "maxwell": lambda: stats.maxwell(scale=u(0.5, 2)),
-    "chi": lambda: stats.chi(u(2, 5), scale=u(0.5, 2)),
-    "pareto": lambda: stats.pareto(u(4, 8), scale=u(0.5, 2)),
-    "halfcauchy": lambda: stats.halfcauchy(scale=u(0.5, 2)),
+    "expon": lambda u: stats.expon(scale=u(0.3, 3)),
+    "gamma": lambda u: stats.gamma(u(1.5, 6), scale=u(0.3, 3)),
+    "chi2": lambda u: stats.chi2(u(3, 9)),
+    "invgamma": lambda u: stats.invgamma(u(3, 6), scale=u(0.5, 3)),
+    "weibull_min": lambda u: stats.weibull_min(u(1.2, 3), scale=u(0.5, 2)),
+    "invweibull": lambda u: stats.invweibull(u(3, 6), scale=u(0.5, 2)),
+    "lognorm": lambda u: stats.lognorm(u(0.2, 0.6), scale=u(0.5, 2)),
+    "halfnorm": lambda u: stats.halfnorm(scale=u(0.5, 2)),
+    "rayleigh": lambda u: stats.rayleigh(scale=u(0.5, 2)),
+    "maxwell": lambda u: stats.maxwell(scale=u(0.5, 2)),
+    "chi": lambda u: stats.chi(u(2, 5), scale=u(0.5, 2)),
+    "pareto": lambda u: stats.pareto(u(4, 8), scale=u(0.5, 2)),
+    "halfcauchy": lambda u: stats.halfcauchy(scale=u(0.5, 2)),
 }
 UNIT = {
-    "beta": lambda: stats.beta(u(1.5, 5), u(1.5, 5)),
-    "powerlaw": lambda: stats.powerlaw(u(1.2, 4)),
-    "uniform": lambda: stats.uniform(0.1, u(0.3, 0.8)),
+    "beta": lambda u: stats.beta(u(1.5, 5), u(1.5, 5)),
+    "powerlaw": lambda u: stats.powerlaw(u(1.2, 4)),
+    "uniform": lambda u: stats.uniform(0.1, u(0.3, 0.8)),
 }
 
 
@@ -60,56 +59,64 @@ def log_density(law):
     """Return SciPy's log-density, written out where SciPy's is the logarithm of something that underflows."""
     name, (shapes, location, scale) = law.dist.name, law.dist._parse_args(*law.args, **law.kwds)
 
-    def written(x: float) -> float:
+    def written(x: np.ndarray) -> np.ndarray:
         z = (x - location) / scale
         if name == "moyal":
-            return -0.5 * (z + math.exp(min(-z, 700))) - 0.5 * math.log(2 * math.pi) - math.log(scale)
+            return -0.5 * (z + np.exp(-z)) - 0.5 * math.log(2 * math.pi) - math.log(scale)
         if name == "laplace":
-            return -abs(z) - math.log(2 * scale)
+            return -np.abs(z) - math.log(2 * scale)
         if name == "chi2":
-            return (shapes[0] / 2 - 1) * math.log(z) - z / 2 - shapes[0] / 2 * math.log(2) - math.lgamma(shapes[0] / 2)
+            return (shapes[0] / 2 - 1) * np.log(z) - z / 2 - shapes[0] / 2 * math.log(2) - math.lgamma(shapes[0] / 2)
         if name == "invweibull":
-            power = -shapes[0] * math.log(z)
-            return math.log(shapes[0] / scale) - (shapes[0] + 1) * math.log(z) - math.exp(min(power, 700))
-        return float(law.logpdf(x))
+            return math.log(shapes[0] / scale) - (shapes[0] + 1) * np.log(z) - np.exp(-shapes[0] * np.log(z))
+        return law.logpdf(x)
 
     return written
 
 
-def integral(p, q) -> float:
-    """Return the divergence by SciPy's quadrature, in pieces between quantiles."""
+def integral(p, q) -> tuple[float, float]:
+    """Return the divergence and the size of its error by SciPy's double exponential rule, in pieces between quantiles and where q bends."""
     shares = [1e-14, 1e-8, 1e-4, 0.02, 0.2, 0.5, 0.8, 0.98, 1 - 1e-4, 1 - 1e-8, 1 - 1e-14]
     low, high = p.support()
-    edges = sorted({max(low, min(high, float(x))) for x in [low, *p.ppf(shares), high]})
+    marks = [*p.ppf(shares), *q.ppf([0.5]), *q.support()]
+    edges = np.array(sorted({max(low, min(high, float(x))) for x in [low, *marks, high]}))
     log_p, log_q = log_density(p), log_density(q)
 
-    def part(x: float) -> float:
+    def part(x: np.ndarray) -> np.ndarray:
         density = log_p(x)
-        return math.exp(density) * (density - log_q(x)) if density > -700 else 0.0
+        return np.where(density > -700, np.exp(density) * (density - log_q(x)), 0.0)
 
     with np.errstate(all="ignore"):
-        return math.fsum(
-            scipy.integrate.quad(part, a, b, limit=200, epsabs=1e-12, epsrel=1e-11)[0]
-            for a, b in itertools.pairwise(edges)
-        )
+        found = scipy.integrate.tanhsinh(part, edges[:-1], edges[1:], atol=1e-13, rtol=1e-11)
+        # what lies beyond the last place next to 0 where doubles reach, by its decay
+        sizes = np.abs(part(1.5 ** -np.arange(750.0)) * 1.5 ** -np.arange(750.0))
+        sizes = sizes[np.isfinite(sizes) & (sizes > 0)] if low == 0 else np.zeros(0)
+        lost = sizes[-1] / max(1e-3, math.log(sizes[-2] / sizes[-1]) / math.log(1.5)) if sizes.size > 9 else 0.0
+    return math.fsum(found.integral), math.fsum(found.error) + 2 * float(lost)
 
 
 def diverges(p, q) -> bool:
-    """Return whether |x| p log(p / q) stops falling on the way to an end of the support, as far as doubles reach."""
+    """Return whether |x| p log(p / q) stops falling on the way to an end of the support, as far as doubles reach.
+
+    Its rate of decay along a geometric row of places is constant for a power law, and grows with the places for an exponential one, however
+    slow it begins: that of E exp(z / c) shortly below the c from which on it is infinite.
+    """
     log_p, log_q, (low, high) = log_density(p), log_density(q), p.support()
-    outwards = 1.5 ** np.arange(0.0, 750.0)
+    outwards = 1.5 ** np.arange(1.0, 750.0)
     ends = [1 / outwards] if low == 0 else []
     ends += [outwards] if math.isinf(high) else []
     ends += [-outwards] if math.isinf(low) else []
-    for places in ends:
-        sizes = []
+    for x in ends:
         with np.errstate(all="ignore"):
-            for x in places:
-                one, two = log_p(float(x)), log_q(float(x))
-                if not (math.isfinite(one) and math.isfinite(two)) or min(one, two) < -1e290 or two <= -math.exp(699):
-                    break
-                sizes.append(one + math.log(max(abs(one - two), 1e-300)) + math.log(abs(x)))
-        if len(sizes) > 9 and sizes[-1] > -60 and sizes[-1] >= sizes[-4] - 1e-3:
+            one, two = log_p(x), log_q(x)
+            known = np.isfinite(one) & np.isfinite(two) & (np.minimum(one, two) >= -1e290) & (two > -math.exp(699))
+            count = int(np.argmin(known)) if not known.all() else known.size
+            sizes = (one + np.log(np.maximum(np.abs(one - two), 1e-300)) + np.log(np.abs(x)))[:count]
+        if count <= 9 or sizes[-1] <= -60:
+            continue
+        rates = -np.diff(sizes[-3:]) / math.log(1.5)
+        exponential = rates[1] + 1 > 1.2 * (rates[0] + 1) > 1e-6
+        if rates[1] <= 1e-3 and not exponential:
             return True
     return False
 
@@ -124,12 +131,15 @@ CASES += within(POSITIVE, ["norm", "gumbel_r"])
 ALL = REAL | POSITIVE | UNIT
 
 
-@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @pytest.mark.parametrize(
-    ("one", "two"), [pytest.param(*case, marks=() if k % 4 == 0 else pytest.mark.slow) for k, case in enumerate(CASES)]
+    ("one", "two"), [pytest.param(*case, marks=() if k % 5 == 0 else pytest.mark.slow) for k, case in enumerate(CASES)]
 )
 def test_every_composed_pair_is_its_integral(one: str, two: str) -> None:
-    p, q = ALL[one](), ALL[two]()
+    draw = uniform(20, CASES.index((one, two)))
+    check_pair(ALL[one](draw), ALL[two](draw))
+
+
+def check_pair(p, q) -> None:
     law_p, law_q = scipy_law(p), scipy_law(q)
     if law_p.low < law_q.low or law_p.high > law_q.high:
         assert float(dv.measure(p, q)) == math.inf
@@ -139,7 +149,10 @@ def test_every_composed_pair_is_its_integral(one: str, two: str) -> None:
     if math.isinf(found.value):
         return
     assert found.error <= 1e-9 * found.value + 1e-12
-    assert found.value == pytest.approx(integral(p, q), rel=2e-7, abs=1e-9)
+    # next to a power of -1 at 0 the other rule knows its error, which is then the tolerance
+    reference, size = integral(p, q)
+    assert size <= 0.1 * reference
+    assert found.value == pytest.approx(reference, rel=2e-7, abs=1e-9 + size)
     # the closed form and the quadrature of this package, as two ways to one number
     closed = closed_kl(law_p, law_q)
     if closed is not None and math.isfinite(closed[0]):
@@ -148,6 +161,33 @@ def test_every_composed_pair_is_its_integral(one: str, two: str) -> None:
 
         other = by_quadrature(law_p, law_q, kl)
         assert closed[0] == pytest.approx(other.value, rel=1e-10, abs=2 * (closed[1] + other.error))
+
+
+@pytest.mark.parametrize("size", [0.1, 0.4, 0.49, 0.4999, 0.499999, 0.5, 0.5001, 0.6, 3.0])
+def test_where_a_tail_becomes_infinite(size: float) -> None:
+    # under the Moyal law E exp(size z) = gamma(1/2 - size) / 2^size / sqrt(pi), infinite from 1/2 on
+    found = dv.measure(stats.moyal(0, size), stats.loggamma(1.5))
+    if size >= 0.5:
+        assert found.value == math.inf and found.explanation
+        return
+    with mp.workdps(40):
+        s = mp.mpf(size)
+        own = -(mp.euler + mp.log(2) + 1) / 2 - mp.log(2 * mp.pi) / 2 - mp.log(s)
+        grown = mp.gamma(mp.mpf(1) / 2 - s) / 2**s / mp.sqrt(mp.pi)
+        other = mp.mpf(3) / 2 * s * (mp.euler + mp.log(2)) - grown - mp.loggamma(mp.mpf(3) / 2)
+        assert found.value == pytest.approx(float(own - other), rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c"), [(2.5, 3.0, 1.2), (0.01, 0.3, 4.0), (300.0, 0.5, 0.2), (1e5, 2.0, 7.0), (0.9, 1e4, 3.0)]
+)
+def test_power_law_against_beta(a: float, b: float, c: float) -> None:
+    found = dv.measure(stats.powerlaw(a), stats.beta(b, c))
+    with mp.workdps(40):
+        x, y, z = mp.mpf(a), mp.mpf(b), mp.mpf(c)
+        log_beta = mp.loggamma(y) + mp.loggamma(z) - mp.loggamma(y + z)
+        expected = mp.log(x) - (x - 1) / x + log_beta + (y - 1) / x - (z - 1) * (mp.digamma(1) - mp.digamma(x + 1))
+    assert found.value == pytest.approx(float(expected), rel=1e-10)
 
 
 def reference_gamma(a, scale_p, b, scale_q) -> mp.mpf:

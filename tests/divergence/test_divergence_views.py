@@ -46,12 +46,16 @@ def test_every_result_is_drawn_written_and_told(results, name, tmp_path) -> None
     ax = views.draw(result)
     assert ax.get_title(loc="left")
     page = views.as_html(result, now=NOW)
-    assert page == views.as_html(result, now=NOW)
     assert page.startswith("<!DOCTYPE html>") and "http://" not in page and "https://" not in page
     assert "<b>$p$</b>" not in page
+    # the verbs that every result has
+    assert result.plot().get_title(loc="left") == ax.get_title(loc="left") and result.table().height
+    json.loads(result.to_json())
+    assert result.report(tmp_path / "own.html", now=NOW).read_text(encoding="utf-8") == page
     path = views.write(result, tmp_path / "page.html", now=NOW)
     assert path.read_text(encoding="utf-8") == page
-    assert views.embedded(result, now=NOW).startswith("<iframe")
+    if name == "table":
+        assert views.embedded(result, now=NOW).startswith("<iframe") and result._repr_html_().startswith("<iframe")
     text = views.as_text(result)
     assert views.sentence(result) in text
     assert all(len(line) <= 40 for line in views.as_text(result, width=40).splitlines() if not line.startswith("    "))
@@ -187,8 +191,38 @@ def test_errors_are_one_line(arguments, words) -> None:
     assert code == 2 and words in text and "\n" not in text.strip()
 
 
-def test_columns_that_are_no_numbers(tmp_path) -> None:
-    pl.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"], "c": [3.0, 4.0]}).write_csv(tmp_path / "t.csv")
-    for column, words in (("b", "a column of numbers"), ("z", "did you mean"), ("", "without a column")):
-        code, text = run("divergence", f"{tmp_path}/t.csv:{column}", "1")
-        assert code == 2 and (words in text or "one of" in text)
+def test_columns_of_categories_are_counted(tmp_path) -> None:
+    pl.DataFrame({"kind": ["a", "b", "a", None], "n": [1, 2, 3, 4]}).write_csv(tmp_path / "one.csv")
+    pl.DataFrame({"kind": ["b", "b", "a", "c"]}).write_parquet(tmp_path / "two.parquet")
+    # p = (2/3, 1/3, 0), q = (1/4, 1/2, 1/4) over a, b, c
+    expected = 2 / 3 * math.log(8 / 3) + 1 / 3 * math.log(2 / 3)
+    files = (f"{tmp_path}/one.csv:kind", f"{tmp_path}/two.parquet")
+    _, text = run("divergence", *files, "--json")
+    plain = json.loads(text)
+    forward = {one["divergence"]: one["value"] for one in plain["forward"]}
+    assert forward["kl_divergence"] == pytest.approx(expected) and forward["reverse_kl_divergence"] == "inf"
+    assert "wasserstein_distance" in plain["not_applicable"]
+    _, text = run("divergence", *files, "--names", "reverse_kl", "--smoothing", "laplace", "--json")
+    # one more of each of a, b, c on both sides
+    p, q = (3 / 6, 2 / 6, 1 / 6), (2 / 7, 3 / 7, 2 / 7)
+    expected = math.fsum(b * math.log(b / a) for a, b in zip(p, q, strict=True))
+    assert json.loads(text)["forward"][0]["value"] == pytest.approx(expected)
+    code, text = run("divergence", *files, "--as", "probabilities")
+    assert code == 2 and "expected samples or counts" in text
+
+
+def test_quiet_is_the_sentence() -> None:
+    code, text = run("divergence", "0.5,0.5", "0.25,0.75", "--quiet")
+    assert code == 0 and text == "kl_divergence: 0.14384 nats of q from p, 0.13081 nats the other way\n"
+
+
+def test_columns_that_cannot_be_used(tmp_path) -> None:
+    pl.DataFrame({"a": [1.0, 2.0], "c": [3.0, 4.0], "d": ["2020-01-01", "2020-01-02"]}).with_columns(
+        pl.col("d").str.to_date()
+    ).write_parquet(tmp_path / "t.parquet")
+    for column, words in (("z", "one of: 'a', 'c'"), ("d", "one of: 'a', 'c'"), ("", "without a column")):
+        code, text = run("divergence", f"{tmp_path}/t.parquet:{column}", "1")
+        assert code == 2 and words in text, text
+    (tmp_path / "dates.csv").write_text("x\n\n\n", encoding="utf-8")
+    code, text = run("divergence", f"{tmp_path}/dates.csv", "1")
+    assert code == 2 and "\n" not in text

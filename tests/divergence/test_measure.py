@@ -98,7 +98,7 @@ def test_a_vector_against_a_law_keeps_the_rest_of_its_mass() -> None:
     expected = sum(a * math.log(a / stats.poisson(5.44).pmf(k)) for k, a in enumerate(p))
     assert found.value == pytest.approx(expected, rel=1e-12)
     assert measure(p, stats.poisson(5.44), "reverse_kl").value == math.inf
-    assert "elsewhere" in measure(p, stats.poisson(5.44), "reverse_kl").explanation
+    assert "outside the outcomes listed" in measure(p, stats.poisson(5.44), "reverse_kl").explanation
     shifted = measure(Pmf([0.5, 0.5], outcomes=[3, 7]), stats.randint(3, 8))
     assert shifted.value == pytest.approx(0.5 * math.log(2.5) * 2, rel=1e-12)
     with pytest.raises(InvalidInputError, match="bin the law"):
@@ -179,10 +179,6 @@ def test_other_divergences_of_densities() -> None:
     assert measure(*NORMALS, "hellinger").value <= 1 and measure(*NORMALS, "js", unit="bits").value <= 1
     far = measure(stats.norm(0, 1), stats.norm(300, 1), "jensen_shannon", unit="bits")
     assert far.value == pytest.approx(1.0, rel=1e-10)
-    assert (
-        measure(stats.norm(0, 1), stats.norm(300, 1), "bhattacharyya").value == pytest.approx(300**2 / 8, rel=1e-6)
-        or True
-    )
     with pytest.raises(InvalidInputError, match="f-divergence"):
         measure(*NORMALS, "squared_euclidean")
 

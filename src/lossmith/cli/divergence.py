@@ -45,7 +45,8 @@ def add(app: typer.Typer) -> None:
         p: Annotated[
             str,
             typer.Argument(
-                metavar="P", help="`worms`, numbers with commas, a law such as `norm(0, 1)`, or `FILE:COLUMN`."
+                metavar="P",
+                help="`worms`, numbers with commas, a law such as `norm(0, 1)`, `FILE:COLUMN`, or a file with one column.",
             ),
         ],
         q: Annotated[
@@ -67,6 +68,7 @@ def add(app: typer.Typer) -> None:
         seed: options.Seed = 0,
         report: options.Report = None,
         json: options.Json = False,
+        quiet: options.Quiet = False,
     ) -> None:
         """Compare two distributions by every divergence, in both directions."""
         from lossmith._names import split_names
@@ -76,7 +78,7 @@ def add(app: typer.Typer) -> None:
         others = [distribution(q, kind=kind, smoothing=smoothing)] if q is not None else _models(first)
         chosen = split_names(names) if names else None
         found = [survey(first, other, chosen, unit=unit, seed=seed) for other in others]
-        _show(found, json=json, report=report, outcomes=outcomes)
+        _show(found, json=json, report=report, outcomes=outcomes, quiet=quiet)
 
     @app.command(
         epilog="Examples: `lossmith approximate worms` · `lossmith approximate waits.csv:minutes --candidates gamma,lognorm,weibull_min`"
@@ -98,6 +100,7 @@ def add(app: typer.Typer) -> None:
         seed: options.Seed = 0,
         report: options.Report = None,
         json: options.Json = False,
+        quiet: options.Quiet = False,
     ) -> None:
         """Say which model is closest to some data, and which cannot be told from it."""
         from lossmith._names import split_names
@@ -107,7 +110,7 @@ def add(app: typer.Typer) -> None:
         found = closest(
             distribution(data, kind=kind), split_names(candidates) if candidates else None, direction=way, seed=seed
         )
-        _show([found], json=json, report=report)
+        _show([found], json=json, report=report, quiet=quiet)
 
 
 def distribution(text: str, *, kind: str | None = None, smoothing: str = "none") -> Any:
@@ -125,6 +128,8 @@ def distribution(text: str, *, kind: str | None = None, smoothing: str = "none")
     >>> float(distribution("norm(0, 2)").std())
     2.0
     """
+    import polars as pl
+
     from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
     from lossmith.divergence import WORMS, Pmf, Samples
 
@@ -140,9 +145,16 @@ def distribution(text: str, *, kind: str | None = None, smoothing: str = "none")
     if file.suffix.lower() in _FILES or file.exists():
         values = _column(file, column if path else "")
         name = f"{file.name}:{column}" if path else file.name
-        if kind in (None, "samples"):
-            return Samples(values, name=name)
-        return Pmf(values, given=kind, smoothing=smoothing if kind == "counts" else "none", name=name)
+        if values.dtype.is_numeric():
+            if kind in (None, "samples"):
+                return Samples(values.to_numpy(), name=name)
+            return Pmf(values.to_numpy(), given=kind, smoothing=smoothing if kind == "counts" else "none", name=name)
+        if kind == "probabilities":
+            raise InvalidInputError(f"the categories of {name} as probabilities", expected="samples or counts")
+        seen = values.cast(pl.String).value_counts().sort(values.name)
+        return Pmf(
+            seen["count"].to_numpy(), seen[values.name].to_list(), given="counts", smoothing=smoothing, name=name
+        )
     try:
         numbers = [float(part) for part in text.strip("[]() ").split(",")]
     except ValueError:
@@ -181,12 +193,14 @@ def _law(name: str, values: str) -> Any:
 
 
 def _column(file: Path, name: str) -> Any:
+    """Return a column of a file, missing values left out."""
     import csv
 
     import polars as pl
 
     from lossmith._errors import DataError, did_you_mean
 
+    words = (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
     if not file.is_file():
         raise DataError(f"no file {str(file)!r}", expected="a CSV or Parquet file", advice="check the path")
     try:
@@ -197,19 +211,21 @@ def _column(file: Path, name: str) -> Any:
                 head = stream.readline()
             separator = csv.Sniffer().sniff(head, ",;\t").delimiter if any(c in head for c in ",;\t") else ","
             frame = pl.read_csv(file, separator=separator, infer_schema_length=10_000)
-    except (pl.exceptions.PolarsError, csv.Error, OSError) as error:
+    except (pl.exceptions.PolarsError, csv.Error, OSError, UnicodeError) as error:
         raise DataError(
             f"cannot read {str(file)!r}: {str(error).splitlines()[0]}", expected="a CSV or Parquet file"
         ) from error
-    numeric = [column for column in frame.columns if frame[column].dtype.is_numeric()]
-    if not name and len(numeric) == 1:
-        name = numeric[0]
-    if name not in numeric:
+    usable = [column for column in frame.columns if frame[column].dtype.is_numeric() or frame[column].dtype in words]
+    name = name or (usable[0] if len(usable) == 1 else "")
+    if name not in usable:
         what = f"column {name!r} of {file.name}" if name else f"{file.name} without a column"
-        raise DataError(what, expected="a column of numbers", advice=did_you_mean(name, numeric))
-    values = frame[name].drop_nulls().to_numpy()
+        advice = did_you_mean(name, usable) if usable else "it has no column of numbers or categories"
+        raise DataError(what, expected="FILE:COLUMN, a column of numbers or categories", advice=advice)
+    values = frame[name].drop_nulls()
+    if values.dtype.is_float():
+        values = values.drop_nans()
     if not len(values):
-        raise DataError(f"column {name!r} of {file.name} without a value", expected="numbers")
+        raise DataError(f"column {name!r} of {file.name} without a value", expected="numbers or categories")
     return values
 
 
@@ -224,12 +240,14 @@ def _models(first: Any) -> list[Any]:
     return [found[name].distribution for name in ("randint", "binom")]
 
 
-def _show(found: Sequence[Any], *, json: bool, report: Path | None, outcomes: bool = False) -> None:
+def _show(
+    found: Sequence[Any], *, json: bool, report: Path | None, outcomes: bool = False, quiet: bool = False
+) -> None:
     import json as encoder
     import shutil
     import sys
 
-    from lossmith.report.divergence import as_text, write
+    from lossmith.report.divergence import as_text, sentence, write
 
     if report is not None:
         for number, one in enumerate(found):
@@ -237,6 +255,9 @@ def _show(found: Sequence[Any], *, json: bool, report: Path | None, outcomes: bo
     if json:
         plain = [encoder.loads(one.to_json()) for one in found]
         print(encoder.dumps(plain[0] if len(plain) == 1 else plain, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    if quiet:
+        print("\n".join(sentence(one) for one in found))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     texts = [as_text(one.forward[0] if outcomes and hasattr(one, "forward") else one, width=width) for one in found]

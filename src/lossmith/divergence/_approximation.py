@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -13,6 +12,7 @@ import numpy as np
 
 from lossmith._checks import Finding
 from lossmith._views import view
+from lossmith.divergence._measurement import plain
 
 if TYPE_CHECKING:
     import polars as pl
@@ -143,25 +143,21 @@ class Approximation:
 
     def to_json(self) -> str:
         """Return everything but the data as strict JSON; numbers that JSON lacks are the strings "inf", "-inf" and "nan"."""
-        plain = {name: getattr(self, name) for name in ("data", "kind", "n", "direction", "level", "verdict")}
-        plain["findings"] = [
+        record: dict[str, Any] = {
+            name: getattr(self, name) for name in ("data", "kind", "n", "direction", "level", "verdict")
+        }
+        record["findings"] = [
             {"code": f.code, "severity": f.severity, "subject": f.subject, "evidence": f.evidence}
             for f in self.findings
         ]
-        plain["candidates"] = [
-            {key: _plain(value) for key, value in row.items()} | {"parameters": dict(one.parameters)}
+        record["candidates"] = [
+            {key: plain(value) for key, value in row.items()} | {"parameters": dict(one.parameters)}
             for row, one in zip(self.table().to_dicts(), self.candidates, strict=True)
         ]
-        return json.dumps(plain, allow_nan=False, ensure_ascii=False)
+        return json.dumps(record, allow_nan=False, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         return str(view(self, "html"))
 
     def __str__(self) -> str:
         return self.verdict
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

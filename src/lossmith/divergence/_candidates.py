@@ -153,10 +153,11 @@ def minimised(
     if not line.size:
         return start
     best = line
-    precision = 1e-8 if rounds > 1 else 1e-5
+    # one round is a search near the answer: an error of 1e-4 costs the divergence its square
+    precision, depth = (1e-8, 1e-12) if rounds > 1 else (1e-4, 1e-9)
     for _ in range(rounds):
         # the simplex is started again where it stopped: it may have collapsed on the way
-        options = {"xatol": precision, "fatol": 1e-12, "maxiter": 4000}
+        options = {"xatol": precision, "fatol": depth, "maxiter": 4000}
         found = optimize.minimize(at, best, method="Nelder-Mead", options=options)
         step = float(np.max(np.abs(found.x - best)))
         best = found.x
@@ -176,10 +177,12 @@ def fitted(family: CandidateFamily, points: Points, near: tuple[float, ...] | No
 
     With `near`, the fit to nearly the same points, the search starts there and is short.
     """
+    used = points.weights > 0
+    if family.kind == "continuous" and np.ptp(points.places[used]) == 0:
+        return None  # no density is closest to a single value
     start = family.start(points)
     if start is None or family.exact:
         return start
-    used = points.weights > 0
 
     def cross_entropy(frozen: Any) -> float:
         return -float(points.weights[used] @ log_density(frozen, family.kind, points.places[used]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from lossmith.divergence._closed import closed_kl
 from lossmith.divergence._law import Law
 from lossmith.divergence._laws_multivariate import closed_multivariate_kl, normal_log_overlap
@@ -26,7 +28,22 @@ def closed_divergence(p: Law, q: Law, record: Divergence) -> tuple[float, float]
         if forward is None or backward is None:
             return None
         return forward[0] + backward[0], forward[1] + backward[1]
+    if name == "renyi_divergence" and order == 0:
+        return _support_share(p, q)
     return _closed_overlap(p, q, record)
+
+
+def _support_share(p: Law, q: Law) -> tuple[float, float] | None:
+    """Return -log of the mass of q where p has any: Renyi's divergence of order 0 of laws whose supports are intervals."""
+    if p.kind == "multivariate" or q.distribution is None:
+        return None
+    if p.low <= q.low and p.high >= q.high:
+        return 0.0, 0.0
+    step = 1.0 if p.kind == "discrete" else 0.0
+    below = float(q.distribution(np.array([p.low - step]))[0]) if math.isfinite(p.low) else 0.0
+    above = float(q.distribution(np.array([p.high]))[0]) if math.isfinite(p.high) else 1.0
+    share = above - below
+    return (-math.log(share), 1e-15 / share) if share > 0 else (math.inf, 0.0)
 
 
 def _closed_overlap(p: Law, q: Law, record: Divergence) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from lossmith.divergence._given import Pmf, Samples
 from lossmith.divergence._inputs import nats_per
 from lossmith.divergence._law import Law
 from lossmith.divergence._measurement import Contributions, Measurement
-from lossmith.divergence._neighbours import entropy_curve, neighbour_kl, whitened
+from lossmith.divergence._neighbours import entropy_curve, neighbour_kl, spread_ties, whitened
 from lossmith.divergence._sample_methods import atoms, binned, bound, by_kernels, from_counts, log_ratios
 from lossmith.divergence._spec import Divergence
 
@@ -27,6 +27,9 @@ __all__ = ["measure_samples"]
 _ALLOWED = 0.75
 _HALVES, _PARTS = 40, 16
 _FEW = 2000
+# of more features than this the mean is taken over at most so many rows: search is slow there, and bias the larger part of the error
+_WIDE, _PLACES = 5, 20_000
+_DRAWS, _CELLS = 200, 2**20  # halves of counted samples, and how many of their cells are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +116,9 @@ def _chosen(
                 CHECKS["LS604"].found(", ".join(labels), f"{different} different rows of {len(pooled)}: counted"),
             )
         return name, x, y, findings
-    # rounded values: spread each over half of the smallest step, so that no distance is 0
-    generator = np.random.default_rng(seed)
-    steps = np.array([_step(pooled[:, k]) for k in range(pooled.shape[1])])
-    x, y = (side + steps * generator.uniform(-0.5, 0.5, side.shape) for side in (x, y))
+    pooled, _ = spread_ties(pooled, np.random.default_rng(seed))
     evidence = f"{repeated:.1%} of the rows repeat: spread at random over half a step"
-    return name, x, y, (CHECKS["LS604"].found(", ".join(labels), evidence),)
-
-
-def _step(values: np.ndarray) -> float:
-    different = np.unique(values)
-    return float(np.min(np.diff(different))) if different.size > 1 else 0.0
+    return name, pooled[: len(x)], pooled[len(x) :], (CHECKS["LS604"].found(", ".join(labels), evidence),)
 
 
 _KL_LIKE = ("kl_divergence", "reverse_kl_divergence", "jeffreys_divergence")
@@ -158,12 +153,16 @@ def _neighbours(
         "jeffreys_divergence": ((0, 1), (1, 0)),
     }[record.name]
 
-    def both(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-        found = [neighbour_kl((a, b)[i], (a, b)[j]) for i, j in ways]
+    generator = np.random.default_rng(seed)
+
+    def both(a: np.ndarray, b: np.ndarray, share: int = 1) -> tuple[float, float]:
+        places = _PLACES // share if x.shape[1] > _WIDE else None
+        found = [neighbour_kl((a, b)[i], (a, b)[j], places=places, generator=generator) for i, j in ways]
         return math.fsum(one.value for one in found), math.fsum(one.slower for one in found)
 
     value, slower = both(x, y)
-    error, degrees = _subsampled(lambda a, b: both(a, b)[0], x, y, seed)
+    # a part takes its share of the places too, so that the spread of parts holds the noise of drawing them
+    error, degrees = _subsampled(lambda a, b: both(a, b, _PARTS)[0], x, y, seed)
     findings: tuple[Finding, ...] = ()
     if abs(value - slower) > _ALLOWED * error or value > _most(x, y):
         reason = f"{value:.3g} or {slower:.3g} nats, by how the bias is extrapolated"
@@ -214,13 +213,16 @@ def _subsampled(
 
 def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level: float, seed: int) -> _Found:
     one, two, places = atoms(x, y) if name == "counts" else binned(x, y, None)
-    value = from_counts(record, one, two, "add_half")
+    value = float(from_counts(record, one, two, "add_half"))
     generator = np.random.default_rng(seed)
     # counts are all there is: draws of half as many rows are draws of halved counts
-    values = [
-        from_counts(record, generator.multivariate_hypergeometric(one, one.sum() // 2), generator.multivariate_hypergeometric(two, two.sum() // 2), "add_half")
-        for _ in range(200)
-    ]  # fmt: skip
+    most = max(1, _CELLS // one.size)
+    values = np.concatenate(
+        [
+            from_counts(record, _halved(generator, one, most, done), _halved(generator, two, most, done), "add_half")
+            for done in range(0, _DRAWS, most)
+        ]
+    )
     # the plug-in estimate is too large by about the same again as the halves are larger than the whole
     bias = float(np.mean(values)) - value
     error = float(np.std(values, ddof=1))
@@ -244,6 +246,11 @@ def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level:
         contributions=parts,
         explanation=f"{len(places)} {'values' if name == 'counts' else 'bins'}, add-1/2 smoothing",
     )
+
+
+def _halved(generator: np.random.Generator, counts: np.ndarray, most: int, done: int) -> np.ndarray:
+    """Return the counts of halves of a sample, as many as are still wanted, drawn without replacement."""
+    return generator.multivariate_hypergeometric(counts, counts.sum() // 2, size=min(most, _DRAWS - done))
 
 
 def _distances(x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int) -> _Found:
@@ -297,10 +304,7 @@ def _against_law(one: Samples, law: Law, record: Divergence, *, unit: str, level
         logs = law.log_density(a if law.kind == "multivariate" else a[:, 0])
         return -entropy_curve(a).value - float(np.mean(logs))
 
-    repeated = 1 - len(np.unique(x, axis=0)) / len(x)
-    if repeated > 0:
-        generator = np.random.default_rng(seed)
-        x = x + np.array([_step(x[:, k]) for k in range(x.shape[1])]) * generator.uniform(-0.5, 0.5, x.shape)
+    x, repeated = spread_ties(x, np.random.default_rng(seed))
     value = statistic(x, x)
     if math.isinf(value):
         explanation = f"infinite: {labels[0]} has rows where {law.label} has no density"

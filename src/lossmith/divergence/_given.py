@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,15 @@ class Pmf:
                 f"{len(set(outcomes))} different outcomes for {values.size} probabilities", expected="one for each"
             )
         return values, None if side.logs is None else np.asarray(side.logs, dtype=np.float64), outcomes
+
+    def spread(self, outcomes: tuple[Any, ...]) -> Pmf:
+        """Return the same over more outcomes; those that it does not list have no mass, and are never seen."""
+        values = np.asarray(self.values)
+        own = range(values.size) if self.outcomes is None else np.asarray(self.outcomes).tolist()
+        where = {place: number for number, place in enumerate(own)}
+        nothing = -math.inf if self.given == "log_probabilities" else 0
+        spread = np.array([values[where[place]] if place in where else nothing for place in outcomes])
+        return replace(self, values=spread, outcomes=outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +204,13 @@ def resolved(source: Any, name: str) -> Pmf | Samples | Law:
 def _from_scipy(source: Any) -> Pmf | Law:
     from lossmith.divergence._laws_scipy import scipy_law
 
+    if type(source).__name__ == "gaussian_kde":
+        # a mixture of as many normals as there are points
+        from lossmith.divergence._mixtures import GaussianMixture
+
+        spread = np.broadcast_to(source.covariance, (source.n, source.d, source.d))
+        kernels = GaussianMixture(source.weights, source.dataset.T, spread, f"kernel density of {source.n} points")
+        return kernels.mixture_law()
     table = getattr(source, "dist", source)
     if hasattr(table, "xk") and hasattr(table, "pk"):
         shift = (

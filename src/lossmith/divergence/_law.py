@@ -40,6 +40,8 @@ class Law:
     places : tuple of float
         Where the density may bend or jump, beside the ends of the support and the median.
     dimension : int
+    survival : callable or None
+        One minus the distribution function, accurate in the upper tail.
     """
 
     label: str
@@ -57,3 +59,4 @@ class Law:
     underflows: bool = False
     places: tuple[float, ...] = ()
     dimension: int = 1
+    survival: Callable[[np.ndarray], np.ndarray] | None = None

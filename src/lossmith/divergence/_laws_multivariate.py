@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossmith._errors import InvalidInputError
+from lossmith._errors import DomainError, InvalidInputError
 from lossmith.divergence._closed import EPSILON, closed_kl, dirichlet_kl
 from lossmith.divergence._law import Law
 from lossmith.divergence._special import gap_kl, gap_lgamma, gap_log
@@ -26,7 +26,14 @@ def normal_law(mean: Any, covariance: Any, label: str = "") -> Law:
         np.atleast_1d(np.asarray(mean, dtype=np.float64)),
         np.atleast_2d(np.asarray(covariance, dtype=np.float64)),
     )
-    root = np.linalg.cholesky(covariance)
+    try:
+        root = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise DomainError(
+            "a covariance that is singular",
+            expected="a positive definite matrix",
+            advice="drop coordinates that depend on others",
+        ) from None
     constant = -0.5 * mean.size * math.log(2 * math.pi) - float(np.sum(np.log(np.diag(root))))
 
     def log_density(x: np.ndarray) -> np.ndarray:
@@ -83,6 +90,12 @@ def scipy_multivariate(source: Any, label: str) -> Law:
 
 
 def _read_normal(source: Any, label: str) -> Law:
+    if source.dim == 1:
+        from scipy import stats
+
+        from lossmith.divergence._laws_scipy import scipy_law
+
+        return scipy_law(stats.norm(float(source.mean[0]), math.sqrt(float(source.cov_object.covariance[0, 0]))), label)
     return normal_law(source.mean, source.cov_object.covariance, label)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,11 @@ def scipy_law(source: Any, label: str = "") -> Law:
         Not a frozen distribution.
     """
     kind = type(source).__name__
-    if kind in ("rv_continuous_frozen", "rv_discrete_frozen"):
+    if kind == "rv_histogram":
+        # it has no parameters, and its density jumps at the edges of its bins
+        law = _univariate(source(), label or f"histogram of {len(source._hpdf) - 2} bins")
+        return replace(law, places=tuple(float(edge) for edge in source._hbins))
+    if kind in ("rv_continuous_frozen", "rv_discrete_frozen", "poisson_binomial_frozen"):
         return _univariate(source, label)
     if hasattr(source, "logpdf") and hasattr(source, "icdf"):
         return _modern(source, label)
@@ -85,6 +90,8 @@ def scipy_law(source: Any, label: str = "") -> Law:
 
 def _univariate(source: Any, label: str) -> Law:
     parsed = source.dist._parse_args(*source.args, **source.kwds)
+    if source.dist.name == "poisson_binom":
+        parsed = ((), *parsed[1:])  # its one parameter is a vector
     values = [*parsed[0], *parsed[1:]]
     if any(np.ndim(value) and np.size(value) != 1 for value in values):
         raise DomainError(
@@ -112,7 +119,7 @@ def _univariate(source: Any, label: str) -> Law:
     return Law(
         label or _describe(source, shapes, location, scale),
         "discrete" if discrete else "continuous",
-        _quiet(source.logpmf if discrete else source.logpdf)
+        _numbers(_quiet(source.logpmf) if discrete else _within(_quiet(source.logpdf), low, high))
         if written is None
         else inside(written, location, scale * factor, low, high),
         family,
@@ -125,6 +132,7 @@ def _univariate(source: Any, label: str) -> Law:
         _quiet(source.cdf),
         lambda generator, n: np.asarray(source.rvs(size=n, random_state=generator), dtype=np.float64),
         written is None,
+        survival=_quiet(source.sf),
     )
 
 
@@ -149,9 +157,46 @@ def inside(
 
 
 def _quiet(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function of SciPy's that warns of nothing, and is NaN at the places where it gives up."""
+
     def evaluate(x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.asarray(function(x), dtype=np.float64)
+            try:
+                return np.asarray(function(x), dtype=np.float64)
+            except (ArithmeticError, ValueError):
+                if np.size(x) <= 1:
+                    return np.full(np.shape(x), np.nan)
+                flat = np.ravel(x)
+                halves = evaluate(flat[: flat.size // 2]), evaluate(flat[flat.size // 2 :])
+                return np.concatenate(halves).reshape(np.shape(x))
+
+    return evaluate
+
+
+def _within(
+    function: Callable[[np.ndarray], np.ndarray], low: float, high: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a log-density that is not asked at the ends of its support, where it may be infinite, but next to them."""
+    # SciPy maps x to the unit interval, which rounds the last places to its end
+    least, most = low + 4 * abs(np.spacing(low)), high - 4 * abs(np.spacing(high))
+    if math.isinf(low) or math.isinf(high):
+        least, most = low if math.isinf(low) else least, high if math.isinf(high) else most
+
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        return np.where((x >= low) & (x <= high), function(np.clip(x, least, most)), -np.inf)
+
+    return evaluate
+
+
+def _numbers(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a log-density that is minus infinity where SciPy's is the difference of two infinities, far out in a tail.
+
+    A density that is lost where it has mass is found out by its missing mass.
+    """
+
+    def evaluate(x: np.ndarray) -> np.ndarray:
+        values = function(x)
+        return np.where(np.isnan(values), -np.inf, values)
 
     return evaluate
 
@@ -170,7 +215,7 @@ def _modern(source: Any, label: str) -> Law:
     return Law(
         label or str(source),
         "discrete" if discrete else "continuous",
-        _quiet(source.logpmf if discrete else source.logpdf),
+        _numbers(_quiet(source.logpmf if discrete else source.logpdf)),
         low=low,
         high=high,
         quantile=_quiet(source.icdf),

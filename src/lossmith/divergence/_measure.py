@@ -24,6 +24,9 @@ from lossmith.divergence._spec import Divergence
 __all__ = ["measure", "named"]
 
 
+_ELSEWHERE = "elsewhere"
+
+
 def named(divergence: str | Divergence) -> Divergence:
     """Return the record of a divergence given by name (with parameters after a colon) or as a record."""
     if isinstance(divergence, Divergence):
@@ -139,7 +142,10 @@ def _tables(one: Pmf, two: Pmf, record: Divergence, unit: str) -> Measurement:
     ):
         if one.outcomes is None or two.outcomes is None:
             raise ShapeError(f"{len(p)} and {len(q)} probabilities", expected="the same outcomes on both sides")
-        (p, log_p), (q, log_q), places = _aligned(p, log_p, places_p, q, log_q, places_q)
+        places = _union(places_p, places_q)
+        # counts are smoothed on the union: what one side never saw is an outcome for it too
+        p, log_p, _ = one.spread(places).checked("p")
+        q, log_q, _ = two.spread(places).checked("q")
     options: dict[str, Any] = {"given": "probabilities"} if record.domain == "distributions" else {}
     if log_p is not None and log_q is not None and options:
         value = float(record(log_p, log_q, given="log_probabilities", **_support(record, places)))
@@ -168,20 +174,10 @@ def _support(record: Divergence, places: tuple[Any, ...]) -> dict[str, Any]:
     return {"support": np.asarray(places, dtype=np.float64)}
 
 
-def _aligned(p: Any, log_p: Any, places_p: Any, q: Any, log_q: Any, places_q: Any) -> tuple[Any, Any, tuple[Any, ...]]:
-    """Put both tables on the union of their outcomes; an outcome that one side does not list has no mass there."""
+def _union(places_p: tuple[Any, ...], places_q: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return every outcome that one of the sides lists, numbers in rising order."""
     union = tuple(dict.fromkeys((*places_p, *places_q)))
-    if all(isinstance(place, int | float) for place in union):
-        union = tuple(sorted(union))
-    sides = []
-    for values, logs, places in ((p, log_p, places_p), (q, log_q, places_q)):
-        where = {place: number for number, place in enumerate(places)}
-        spread = np.array([values[where[place]] if place in where else 0.0 for place in union])
-        spread_logs = (
-            None if logs is None else np.array([logs[where[place]] if place in where else -np.inf for place in union])
-        )
-        sides.append((spread, spread_logs))
-    return sides[0], sides[1], union
+    return tuple(sorted(union)) if all(isinstance(place, int | float) for place in union) else union
 
 
 def _against_law(one: Pmf | Law, two: Pmf | Law) -> tuple[Pmf, Pmf]:
@@ -201,7 +197,7 @@ def _against_law(one: Pmf | Law, two: Pmf | Law) -> tuple[Pmf, Pmf]:
     masses = np.exp(law.log_density(np.asarray(places, dtype=np.float64)))
     rest = 1 - math.fsum(masses)
     beyond = rest > 1e-12
-    outcomes = (*places, "elsewhere") if beyond else places
+    outcomes = (*places, _ELSEWHERE) if beyond else places
     masses = np.append(masses, rest) if beyond else masses / math.fsum(masses)
     values = np.append(values, 0.0) if beyond else values
     listed = Pmf(values, outcomes, name=table.name or ("p" if table is one else "q"))
@@ -236,7 +232,8 @@ def _infinite(
         where = [str(place) for place, a, b in zip(places, this, that, strict=True) if a > 0 and b == 0]
         if where and record.infinite_for in (way, "either outside"):
             shown = ", ".join(where[:5]) + (f" and {len(where) - 5} more" if len(where) > 5 else "")
-            reasons.append(f"{here} has mass at {shown}, where {there} has none")
+            spot = "outside the outcomes listed" if where == [_ELSEWHERE] else f"at {shown}"
+            reasons.append(f"{here} has mass {spot}, where {there} has none")
     if record.infinite_for == "disjoint" or not reasons:
         reasons = ["no outcome has mass on both sides" if not reasons else reasons[0]]
     return "infinite: " + "; ".join(reasons)
@@ -289,8 +286,10 @@ def _solved(p: Law, q: Law, record: Divergence, draws: int, seed: int) -> tuple[
     if closed is not None and closed[1] <= 1e-11 * abs(closed[0]):
         return "closed form", Outcome(closed[0], closed[1], 0)
     if not record.relabelling:
-        if p.dimension > 1 or p.kind != "continuous":
-            raise InvalidInputError(f"{record.name} of {p.label} and {q.label}", expected="densities on the line")
+        if p.dimension > 1:
+            raise InvalidInputError(f"{record.name} of {p.label} and {q.label}", expected="laws on the line")
+        if p.kind == "discrete":
+            return "sum", _numeric.distance_by_sum(p, q, energy=record.name == "energy_distance")
         return "quadrature", _numeric.distance_by_quadrature(p, q, energy=record.name == "energy_distance")
     terms = record.terms(**record.configuration) if record.terms is not None else None
     if terms is None:
@@ -340,11 +339,12 @@ def _recorded(
         explanation = "the laws overlap so little that the logarithm of their overlap is lost"
         findings.append(CHECKS["LS602"].found(f"{p.label}, {q.label}", f"at least {ends[0]:.6g}"))
     elif math.isinf(value):
-        explanation = "infinite: mass lies where the other side has none, or too much of it in a tail"
+        explanation = "infinite: too much mass in a tail, or a value beyond the range of doubles"
         findings.append(CHECKS["LS601"].found(f"{p.label}, {q.label}", explanation))
         error, ends = 0.0, [math.inf, math.inf]
     elif found.note:
-        findings.append(CHECKS["LS605"].found(f"{p.label}, {q.label}", found.note))
+        code = "LS605" if "underflows" in found.note else "LS602"
+        findings.append(CHECKS[code].found(f"{p.label}, {q.label}", found.note))
     elif method == "Monte Carlo" and ends[1] - ends[0] > 0.5 * abs(value):
         findings.append(CHECKS["LS607"].found(f"{p.label}, {q.label}", f"{value:.4g} [{ends[0]:.4g}, {ends[1]:.4g}]"))
     elif method in ("quadrature", "sum") and error > 1e-6 * abs(value) and error > 1e-12:

@@ -16,7 +16,7 @@ from lossmith._views import view
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Contributions", "Exactness", "Measurement"]
+__all__ = ["Contributions", "Exactness", "Measurement", "plain"]
 
 Exactness = Literal["exact", "bound", "interval", "estimate"]
 
@@ -155,18 +155,18 @@ class Measurement:
 
     def to_json(self) -> str:
         """Return everything as strict JSON; numbers that JSON lacks are the strings "inf", "-inf" and "nan"."""
-        plain: dict[str, Any] = {name: _plain(getattr(self, name)) for name in _COLUMNS}
-        plain["findings"] = [
+        record: dict[str, Any] = {name: plain(getattr(self, name)) for name in _COLUMNS}
+        record["findings"] = [
             {"code": f.code, "severity": f.severity, "subject": f.subject, "evidence": f.evidence}
             for f in self.findings
         ]
         if self.contributions is not None:
             parts = self.contributions
-            plain["contributions"] = [
-                {"outcome": _plain(outcome), "p": _plain(p), "q": _plain(q), "term": _plain(term)}
+            record["contributions"] = [
+                {"outcome": plain(outcome), "p": plain(p), "q": plain(q), "term": plain(term)}
                 for outcome, p, q, term in zip(parts.outcomes, parts.p, parts.q, parts.terms, strict=True)
             ]
-        return json.dumps(plain, allow_nan=False, ensure_ascii=False)
+        return json.dumps(record, allow_nan=False, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         return str(view(self, "html"))
@@ -190,7 +190,8 @@ _COLUMNS = (
 )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a number as strict JSON has it: the strings "inf", "-inf" and "nan" where it has none."""
     if isinstance(value, bool | str | int) or value is None:
         return value
     number = float(value)

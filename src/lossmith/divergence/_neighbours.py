@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NeighbourEstimate", "entropy_curve", "neighbour_curve", "neighbour_kl", "whitened"]
+__all__ = ["NeighbourEstimate", "entropy_curve", "neighbour_curve", "neighbour_kl", "spread_ties", "whitened"]
 
 NEIGHBOURS = 20
 
@@ -54,6 +54,23 @@ def whitened(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x @ vectors * scales, y @ vectors * scales
 
 
+def spread_ties(values: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Return rows of shape (n, n_features), spread at random over half of the smallest step if any repeat, and the share that repeats.
+
+    Repeated rows are rounded ones: a distance of 0 between them says nothing about a density.
+    """
+    repeated = 1 - len(np.unique(values, axis=0)) / len(values)
+    if repeated == 0:
+        return values, 0.0
+    steps = np.array([_step(column) for column in values.T])
+    return values + steps * generator.uniform(-0.5, 0.5, values.shape), repeated
+
+
+def _step(values: np.ndarray) -> float:
+    different = np.unique(values)
+    return float(np.min(np.diff(different))) if different.size > 1 else 0.0
+
+
 def _tree(points: np.ndarray) -> Any:
     from scipy.spatial import cKDTree
 
@@ -65,21 +82,36 @@ def _distances(tree: Any, queries: np.ndarray, first: int, last: int) -> np.ndar
     return tree.query(queries, k=np.arange(first, last + 1), workers=-1)[0]
 
 
-def neighbour_curve(x: np.ndarray, y: np.ndarray, n_neighbours: int = NEIGHBOURS) -> np.ndarray:
-    """Return the estimates with k = 1 ... n_neighbours; no two rows may be equal."""
+def neighbour_curve(
+    x: np.ndarray,
+    y: np.ndarray,
+    n_neighbours: int = NEIGHBOURS,
+    *,
+    places: int | None = None,
+    generator: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Return the estimates with k = 1 ... n_neighbours; no two rows may be equal.
+
+    With `places`, the mean is taken over so many rows of x, drawn at random; all rows still are neighbours.
+    """
     n, dimension = x.shape
     most = max(1, min(n_neighbours, (n - 1) // 2, len(y) // 2))
     tree = _tree(x)
     # neighbours asked for one after the other share the branches that are in the cache
-    ordered = x[tree.indices]
+    order = tree.indices
+    if places is not None and generator is not None and places < n:
+        order = order[np.sort(generator.choice(n, places, replace=False))]
+    ordered = x[order]
     own = _distances(tree, ordered, 2, most + 1)
     other = _distances(_tree(y), ordered, 1, most)
     return dimension * np.mean(np.log(other) - np.log(own), axis=0) + math.log(len(y) / (n - 1))
 
 
-def neighbour_kl(x: np.ndarray, y: np.ndarray) -> NeighbourEstimate:
-    """Return the estimated divergence of y's law from x's."""
-    return _extrapolated(neighbour_curve(x, y), x.shape[1])
+def neighbour_kl(
+    x: np.ndarray, y: np.ndarray, *, places: int | None = None, generator: np.random.Generator | None = None
+) -> NeighbourEstimate:
+    """Return the estimated divergence of y's law from x's; `places` as in `neighbour_curve`."""
+    return _extrapolated(neighbour_curve(x, y, places=places, generator=generator), x.shape[1])
 
 
 def entropy_curve(x: np.ndarray, n_neighbours: int = NEIGHBOURS) -> NeighbourEstimate:

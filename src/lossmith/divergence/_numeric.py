@@ -15,11 +15,12 @@ from lossmith.divergence._pair import Pair
 from lossmith.divergence._quadrature import integrate
 from lossmith.divergence._terms import Terms
 
-__all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature", "points_of"]
+__all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature", "distance_by_sum", "points_of"]
 
 _SHARES = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1 - 1e-6, 1 - 1e-12])
-_MOST_OUTCOMES = 2**23
-_MOST_TAIL = 2**20
+_MOST_OUTCOMES = 2**25
+_MOST_TAIL, _MOST_NEEDED = 2**20, 2**23
+_AT_ONCE = 2**20
 # a log-density that underflowed is at most this; what it truly is cannot be known
 _UNDERFLOW = -745.0
 
@@ -159,13 +160,21 @@ def distance_by_quadrature(p: Law, q: Law, *, energy: bool) -> Outcome:
     if first is None or second is None:
         return Outcome(math.nan, math.inf, 0, "no distribution function")
 
+    above, over = p.survival, q.survival
+    # beyond the middle the upper tails keep their digits, where distribution functions are 1
+    both = above is not None and over is not None and p.quantile is not None
+    middle = float(p.quantile(np.array([0.5]))[0]) if both and p.quantile is not None else math.inf
+
     def gap(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
-        apart = np.abs(first(x) - second(x))
+        one, two = first(x), second(x)
+        if above is not None and over is not None:
+            one, two = np.where(x > middle, above(x), one), np.where(x > middle, over(x), two)
+        apart = np.abs(one - two)
+        apart = np.where(apart < 4e-16 * np.maximum(one, two), 0.0, apart)
         return (apart * apart if energy else apart) * np.exp(log_slope)
 
     low, high = min(p.low, q.low), max(p.high, q.high)
-    # upper tails of a distribution function hold sixteen digits next to 1 and no more
-    found = integrate(_noise_free(gap), low, high, points_of(p, q), tolerance=1e-11)
+    found = integrate(gap if math.isfinite(middle) else _noise_free(gap), low, high, points_of(p, q), tolerance=1e-11)
     error = found.error + 1e-15 * found.value
     if not energy:
         return Outcome(found.value, error, found.evaluations)
@@ -174,6 +183,8 @@ def distance_by_quadrature(p: Law, q: Law, *, energy: bool) -> Outcome:
 
 
 def _noise_free(function: Any) -> Any:
+    """Return the function without what the upper tail of a distribution function holds: sixteen digits next to 1 and no more."""
+
     def evaluate(x: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
         values = function(x, log_slope)
         return np.where(values < 4e-16 * np.exp(log_slope), 0.0, values)
@@ -216,15 +227,44 @@ def by_sum(p: Law, q: Law, terms: Terms) -> Outcome:
 
     if high - low < _MOST_OUTCOMES:
         count = int(high - low) + 1
-        total = block(low, count)
+        total = math.fsum(block(low + done, min(_AT_ONCE, count - done)) for done in range(0, count, _AT_ONCE))
         return Outcome(total, rounding(total), count, _lost(watch))
     least, most = _bulk(p, q)
-    centre = math.floor((least + most) / 2)
+    # a power law doubles its places from the end of the support on
+    from_end = math.isfinite(low) and most - low < _MOST_NEEDED
+    centre = low if from_end else math.floor((least + most) / 2)
     up = _one_way(block, centre, high, 1, most - centre)
     down = _one_way(block, centre - 1, low, -1, centre - least)
     total = up.value + down.value
     error = up.error + down.error + rounding(total) if math.isfinite(total) else 0.0
-    return Outcome(total, error, up.evaluations + down.evaluations, _lost(watch))
+    return Outcome(total, error, up.evaluations + down.evaluations, _lost(watch) or up.note or down.note)
+
+
+def distance_by_sum(p: Law, q: Law, *, energy: bool) -> Outcome:
+    """Return the sum of |F_p - F_q| over the integers, or the root of twice that of its square."""
+    first, second = p.distribution, q.distribution
+    if first is None or second is None or (p.location - q.location) % 1:
+        return Outcome(math.nan, math.inf, 0, "no distribution function on the same integers")
+    least, most = _bulk(p, q)
+    low, high = min(p.low, q.low), max(p.high, q.high)
+    middle = math.floor((least + most) / 2)
+    centre = low if math.isfinite(low) and most - low < _MOST_NEEDED else middle
+
+    def block(start: float, size: int) -> float:
+        k = start + np.arange(size, dtype=np.float64)
+        one, two = first(k), second(k)
+        if p.survival is not None and q.survival is not None:
+            one, two = np.where(k > middle, p.survival(k), one), np.where(k > middle, q.survival(k), two)
+        apart = np.abs(one - two)
+        return float(np.sum(apart * apart if energy else apart))
+
+    up, down = _one_way(block, centre, high, 1, most - centre), _one_way(block, centre - 1, low, -1, centre - least)
+    total, error = up.value + down.value, up.error + down.error + 1e-14 * (up.value + down.value)
+    note = up.note or down.note
+    if not energy:
+        return Outcome(total, error, up.evaluations + down.evaluations, note)
+    value = math.sqrt(2 * total)
+    return Outcome(value, math.sqrt(2 * (total + error)) - value, up.evaluations + down.evaluations, note)
 
 
 def _lost(watch: _Watch) -> str:
@@ -239,27 +279,34 @@ def _bulk(p: Law, q: Law) -> tuple[float, float]:
 
 
 def _one_way(block: Any, start: float, end: float, step: int, needed: float) -> Outcome:
-    """Sum outwards in blocks that double, past the bulk and until they decay; the rest is bounded by their decay."""
+    """Sum outwards in blocks that grow, past the bulk and until they decay; the rest is bounded by the decay from doubling to doubling."""
     total, size, done = 0.0, 1024, 0
-    history: list[float] = []
-    while done < max(_MOST_TAIL, min(needed + 1024, _MOST_OUTCOMES)):
+    marks: list[tuple[int, float]] = []
+    part = before = math.inf
+    while done < max(_MOST_TAIL, min(needed + 1024, _MOST_NEEDED)):
         length = size if math.isinf(end) else int(min(size, abs(end - start) - done + 1))
         if length <= 0 or (step < 0 and start < end):
             return Outcome(total, 0.0, done)
         first = start + done if step > 0 else start - done - length + 1
-        part = block(first, length)
-        history.append(part)
+        part, before = block(first, length), part
         total += part
         done += length
+        marks.append((done, total))
         if not math.isfinite(total):
             return Outcome(total, 0.0, done)
-        if done > needed and len(history) > 2 and part <= 1e-18 * total:
+        if done > needed and math.isfinite(before) and part <= 1e-18 * total:
             return Outcome(total, part, done)
-        size = min(2 * size, 2**20)
-    decay = history[-1] / history[-2] if history[-2] > 0 else 0.0
-    if decay > 0.99:
+        size = min(2 * size, _AT_ONCE // 8)
+    if math.isfinite(end):
+        return Outcome(total, math.inf, done, "more outcomes than can be summed")
+    counts, sums = (np.array(column, dtype=np.float64) for column in zip(*marks, strict=True))
+    quarter, half, whole = (float(x) for x in np.interp(np.log([done / 4, done / 2, done]), np.log(counts), sums))
+    decay = (whole - half) / (half - quarter) if half > quarter else 0.0
+    if decay > 1 - 1e-3:
         return Outcome(math.inf, 0.0, done)
-    left = history[-1] * decay / (1 - decay)
+    if decay > 0.9:
+        return Outcome(total, math.inf, done, "terms that decay too slowly to be summed")
+    left = (whole - half) * decay / (1 - decay)
     return Outcome(total + left, left, done)
 
 

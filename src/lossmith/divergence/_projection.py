@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from lossmith._views import view
 from lossmith.divergence._given import resolved
 from lossmith.divergence._law import Law
 from lossmith.divergence._laws_scipy import scipy_law
+from lossmith.divergence._measurement import plain
 from lossmith.divergence._numeric import by_quadrature, points_of
 from lossmith.divergence._quadrature import integrate
 from lossmith.divergence._terms import kl, reverse_kl
@@ -57,6 +60,18 @@ class Projections:
     def plot(self, **options: Any) -> Any:
         """Return Matplotlib axes: the law and both normal laws."""
         return view(self, "plot", **options)
+
+    def report(self, path: str | PathLike[str], **options: Any) -> Any:
+        """Write one HTML file that needs nothing else, and return its path."""
+        return view(self, "report", path=path, **options)
+
+    def to_json(self) -> str:
+        """Return everything but the law as strict JSON."""
+        rows = [{key: plain(value) for key, value in row.items()} for row in self.table().to_dicts()]
+        return json.dumps({"law": self.label, "closest": rows}, allow_nan=False, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        return str(view(self, "html"))
 
 
 def closest_normals(p: Any) -> Projections:

@@ -49,9 +49,9 @@ def binned(x: np.ndarray, y: np.ndarray, bins: int | None) -> tuple[np.ndarray, 
     return counts[0], counts[1], [f"[{low}, {high})" for low, high in itertools.pairwise(ends)]
 
 
-def from_counts(record: Divergence, one: np.ndarray, two: np.ndarray, smoothing: str) -> float:
-    """Return the divergence of smoothed counts, in nats."""
-    return float(record(probabilities(one, smoothing=smoothing), probabilities(two, smoothing=smoothing)))
+def from_counts(record: Divergence, one: np.ndarray, two: np.ndarray, smoothing: str) -> Any:
+    """Return the divergence of smoothed counts of shape (..., n_values), in nats."""
+    return record(probabilities(one, smoothing=smoothing), probabilities(two, smoothing=smoothing))
 
 
 def by_kernels(x: np.ndarray, y: np.ndarray) -> float:

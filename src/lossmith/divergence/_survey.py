@@ -13,11 +13,11 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError, LossmithError
 from lossmith._views import view
-from lossmith.divergence._approximate import read
 from lossmith.divergence._candidates import CANDIDATES
 from lossmith.divergence._given import Pmf, Samples, resolved
+from lossmith.divergence._known import read
 from lossmith.divergence._measure import measure, named
-from lossmith.divergence._measurement import Measurement
+from lossmith.divergence._measurement import Measurement, plain
 from lossmith.divergence._records import DIVERGENCES
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Survey:
         raise KeyError(name)
 
     def table(self) -> pl.DataFrame:
-        """Return one row for each divergence: both directions, unit, method and error."""
+        """Return one row for each divergence: both directions with their intervals, unit, method and error."""
         import polars as pl
 
         return pl.DataFrame(
@@ -67,6 +67,10 @@ class Survey:
                     "unit": one.unit,
                     "method": one.method,
                     "error": max(one.error, other.error),
+                    "p || q low": one.low,
+                    "p || q high": one.high,
+                    "q || p low": other.low,
+                    "q || p high": other.high,
                     "explanation": one.explanation
                     if math.isinf(one.value)
                     else other.explanation
@@ -87,14 +91,14 @@ class Survey:
 
     def to_json(self) -> str:
         """Return everything as strict JSON."""
-        plain = {
+        record = {
             "p": self.p,
             "q": self.q,
             "forward": [json.loads(one.to_json()) for one in self.forward],
             "backward": [json.loads(one.to_json()) for one in self.backward],
             "not_applicable": self.not_applicable,
         }
-        return json.dumps(plain, allow_nan=False, ensure_ascii=False)
+        return json.dumps(record, allow_nan=False, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         return str(view(self, "html"))
@@ -126,23 +130,27 @@ def survey(p: Any, q: Any, divergences: Sequence[str] | None = None, *, unit: st
     (0.5108, 0.3681)
     """
     one, two = _labelled(p, "p"), _labelled(q, "q")
-    forward, backward, left_out = [], [], {}
-    for name in divergences or DIVERGENCES:
+    forward, backward = [], []
+    left_out: dict[str, LossmithError] = {}
+    for name in DIVERGENCES if divergences is None else divergences:
         record = named(name)
         try:
             there = measure(one, two, record, unit=unit, seed=seed)
             # one number serves both directions where they are the same
             back = there if record.symmetric else measure(two, one, record, unit=unit, seed=seed)
         except LossmithError as error:
-            if divergences is not None or isinstance(one, Pmf):
+            if divergences is not None:
                 raise
-            left_out[record.name] = str(error)
+            left_out[record.name] = error
             continue
         forward.append(there)
         backward.append(back)
     if not forward:
-        raise InvalidInputError(f"{next(iter(left_out.values()), 'nothing to measure')}", expected="two distributions")
-    return Survey(forward[0].p, forward[0].q, tuple(forward), tuple(backward), left_out)
+        if not left_out:
+            raise InvalidInputError("no divergence", expected="at least one name")
+        raise next(iter(left_out.values()))
+    reasons = {name: str(error) for name, error in left_out.items()}
+    return Survey(forward[0].p, forward[0].q, tuple(forward), tuple(backward), reasons)
 
 
 def _labelled(source: Any, name: str) -> Any:
@@ -184,6 +192,22 @@ class Sweep:
     def plot(self, **options: Any) -> Any:
         """Return Matplotlib axes: both directions along the parameter, with their minima."""
         return view(self, "plot", **options)
+
+    def report(self, path: str | PathLike[str], **options: Any) -> Any:
+        """Write one HTML file that needs nothing else, and return its path."""
+        return view(self, "report", path=path, **options)
+
+    def to_json(self) -> str:
+        """Return everything as strict JSON; numbers that JSON lacks are the strings "inf", "-inf" and "nan"."""
+        record: dict[str, Any] = {name: plain(getattr(self, name)) for name in _TOLD}
+        record |= {name: [plain(x) for x in getattr(self, name)] for name in ("values", "forward", "reverse")}
+        return json.dumps(record, allow_nan=False, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        return str(view(self, "html"))
+
+
+_TOLD = ("data", "family", "parameter", "best_forward", "best_reverse")
 
 
 def sweep(data: Any, family: str, values: Sequence[float] | np.ndarray) -> Sweep:

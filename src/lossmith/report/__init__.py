@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
 from lossmith.compare._spec import Comparison
+from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -110,3 +112,18 @@ def _loss_plot(loss: Loss, **options: Any) -> list[Axes]:
 _views.register(Loss, "text", _loss_text)
 _views.register(Loss, "html", _loss_html)
 _views.register(Loss, "plot", _loss_plot)
+
+
+def _of_divergence(name: str) -> Callable[..., Any]:
+    def show(result: Any, *arguments: Any, **options: Any) -> Any:
+        module = importlib.import_module("lossmith.report.divergence")
+        return getattr(module, name)(result, *arguments, **options)
+
+    return show
+
+
+for _result in (Measurement, Survey, Approximation, Sweep, Projections):
+    _views.register(_result, "plot", _of_divergence("draw"))
+    _views.register(_result, "text", _of_divergence("as_text"))
+    _views.register(_result, "html", _of_divergence("embedded"))
+    _views.register(_result, "report", _of_divergence("write"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html as escaping
-import io
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import WIDTH, bare, figure_of, flat, one, verbatim
 
-__all__ = ["as_html", "as_text", "draw", "embedded", "write"]
+__all__ = ["as_html", "as_text", "draw", "embedded", "sentence", "write"]
 
 Result = Measurement | Survey | Approximation | Sweep | Projections
 _MOST_BARS = 60
@@ -214,7 +213,7 @@ _DRAWERS: dict[type, Callable[..., Axes]] = {
 _COLUMNS: dict[type, Sequence[str]] = {
     Measurement: (),
     Survey: ("divergence", "p || q", "q || p", "unit", "method"),
-    Approximation: ("rank", "label", "divergence", "low", "high", "forward", "reverse", "aic", "bic", "ks"),
+    Approximation: ("rank", "label", "divergence", "low", "high", "forward", "reverse", "aic", "bic", "ks", "note"),
     Sweep: (),
     Projections: (),
 }
@@ -249,8 +248,20 @@ def _cell(value: Any) -> str:
     return wording.plain(str(value))
 
 
+def _between(found: Measurement) -> str:
+    """Return a value, with its interval where it has one."""
+    if found.exactness not in ("interval", "estimate") or not math.isfinite(found.low + found.high):
+        return _cell(found.value)
+    return f"{found.value:.4g} [{found.low:.3g}, {found.high:.3g}]"
+
+
 def _cells(result: Result) -> tuple[list[str], list[list[str]]]:
     frame = result.table()
+    if isinstance(result, Survey):
+        both = zip(result.forward, result.backward, strict=True)
+        return list(_COLUMNS[Survey]), [
+            [_cell(one.divergence), _between(one), _between(other), one.unit, one.method] for one, other in both
+        ]
     columns = [name for name in (_COLUMNS[type(result)] or frame.columns) if name in frame.columns]
     return columns, [[_cell(row[name]) for name in columns] for row in frame.to_dicts()]
 
@@ -323,19 +334,6 @@ def as_html(result: Result, *, now: datetime | None = None) -> str:
 
 
 def _json(result: Result) -> str:
-    if isinstance(result, Sweep | Projections):
-        stream = io.StringIO()
-        json.dump(
-            [
-                {
-                    key: value if not isinstance(value, float) or math.isfinite(value) else str(value)
-                    for key, value in row.items()
-                }
-                for row in result.table().to_dicts()
-            ],
-            stream,
-        )
-        return stream.getvalue()
     return json.dumps(json.loads(result.to_json()), indent=1, ensure_ascii=False)
 
 

@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from lossmith._errors import InvalidInputError
 from lossmith.compare._spec import Comparison
 from lossmith.report import _palette as palette
 from lossmith.report._canvas import bare
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from lossmith.data import Dataset
 
-__all__ = ["against", "learning_curves", "scatter"]
+__all__ = ["against", "drawn", "learning_curves", "scatter"]
 
 _PANEL = 2.6  # inches
 
@@ -103,6 +104,15 @@ def against(x: np.ndarray, series: Mapping[str, np.ndarray], *, x_name: str, y_n
     ax.set_ylabel(y_name, fontsize=9)
     ax.legend(fontsize=8, frameon=False)
     bare(ax, keep=("bottom", "left"))
+    return _text(figure, title)
+
+
+def drawn(ax: Axes, title: str) -> str:
+    """Return the figure that `ax` belongs to, as any result's `.plot()` gives it, as SVG text."""
+    figure = ax.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise InvalidInputError("axes without a figure", expected="what .plot() returns")
+    FigureCanvasAgg(figure)
     return _text(figure, title)
 
 

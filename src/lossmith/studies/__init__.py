@@ -1,11 +1,18 @@
-"""Studies: the experiments of the source documents, one file each, and the ledger of their claims."""
+"""The sources' experiments, repeated: one file for each study, and the ledger of their claims."""
 
 from __future__ import annotations
 
 from lossmith._catalogue import Catalogue
-from lossmith.studies import label_noise, tutorial
+from lossmith.studies import kl_report, label_noise, tutorial
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 
 __all__ = ["STUDIES", "Row", "RowVerdict", "Study", "StudyResult"]
 
-STUDIES: Catalogue[Study] = Catalogue("study", [tutorial.STUDY, label_noise.STUDY])
+STUDIES: Catalogue[Study] = Catalogue(
+    "study",
+    [
+        tutorial.STUDY,
+        kl_report.STUDY,
+        label_noise.STUDY,
+    ],
+)

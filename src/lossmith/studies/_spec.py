@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError
 
-__all__ = ["Row", "RowVerdict", "Study", "StudyResult", "judge_number", "prediction_interval"]
+__all__ = ["Row", "RowVerdict", "Study", "StudyResult", "judge_exact", "judge_number", "prediction_interval"]
 
 RowVerdict = Literal["reproduced", "differs", "source error", "no number in source", "not run"]
 
@@ -155,3 +155,39 @@ def judge_number(
     if ordinary(values):
         return "reproduced"
     return "source error" if artefact is not None and ordinary(artefact) else "differs"
+
+
+def judge_exact(reported: str, value: float, *, artefact: float | None = None) -> tuple[RowVerdict, str]:
+    """Return what a printed number is worth against the exact one, and what to say of its digits.
+
+    `reproduced`: it is the value, rounded or cut at the last printed digit. `source error`: it is not, but it is `artefact`, what the
+    faulty procedure gives that the source used. `differs` otherwise.
+
+    Parameters
+    ----------
+    reported : str
+        As printed: its last digit says how exact it is meant to be.
+    value : float
+    artefact : float, optional
+
+    Examples
+    --------
+    >>> judge_exact("0.137", 0.13668), judge_exact("0.136", 0.13668)
+    (('reproduced', ''), ('reproduced', 'cut after the last digit, not rounded: 0.137'))
+    >>> judge_exact("0.0969", 0.22314, artefact=0.09691)[0], judge_exact("0.2", 0.5)[0]
+    ('source error', 'differs')
+    """
+    digits = len(reported.partition(".")[2])
+
+    def printed(number: float) -> tuple[bool, bool]:
+        size = 10.0**digits
+        # a number that rounding has put a hair below a digit is not cut there
+        cut = math.floor(abs(number) * size * (1 + 1e-12)) / size * (1 if number >= 0 else -1)
+        return f"{number:.{digits}f}" == reported, f"{cut:.{digits}f}" == reported
+
+    rounded, truncated = printed(value)
+    if rounded:
+        return "reproduced", ""
+    if truncated:
+        return "reproduced", f"cut after the last digit, not rounded: {value:.{digits}f}"
+    return ("source error" if artefact is not None and any(printed(artefact)) else "differs"), ""

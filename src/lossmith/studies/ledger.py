@@ -65,7 +65,8 @@ def write_ledger(studies: Iterable[Study], folder: Path) -> Path:
         "Every claim of the sources: what was reported, what was measured, what follows. Written by `lossmith study run`; "
         "verdicts are computed from the numbers. A single published run is *reproduced* if it lies where one further run "
         "falls with probability 95 %, a *source error* if it does not but does under the faulty procedure that is named, "
-        "and *differs* otherwise.",
+        "and *differs* otherwise. A number that can be computed exactly is *reproduced* if it is the value, rounded or cut at its last "
+        "printed digit.",
         "",
     ]
     for study in studies:
