@@ -1,4 +1,4 @@
-"""The sources' experiments, repeated: one file for each study, and the ledger of their claims."""
+"""Studies: the experiments of the source documents, one file each, and the ledger of their claims."""
 
 from __future__ import annotations
 
