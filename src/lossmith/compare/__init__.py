@@ -25,6 +25,7 @@ from lossmith.compare._spec import (
 
 if TYPE_CHECKING:
     from lossmith.compare.api import compare
+    from lossmith.compare.interim import InterruptedComparison
     from lossmith.compare.stored import best_model, load, repeat, resume
     from lossmith.compare.trained import TrainedModel
 
@@ -36,6 +37,7 @@ __all__ = [
     "DataSummary",
     "Difference",
     "Estimate",
+    "InterruptedComparison",
     "NotApplicable",
     "Reliability",
     "Settings",
@@ -48,7 +50,7 @@ __all__ = [
     "resume",
 ]
 
-_LAZY = {"compare": "api", "TrainedModel": "trained"} | dict.fromkeys(
+_LAZY = {"compare": "api", "InterruptedComparison": "interim", "TrainedModel": "trained"} | dict.fromkeys(
     ("best_model", "load", "repeat", "resume"), "stored"
 )
 
