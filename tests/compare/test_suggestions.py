@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from lossmith.cli._app import application
 from lossmith.compare.run import plan_for
 from lossmith.compare.summary import data_summary
 from lossmith.compare.trials import Seats
@@ -35,6 +37,11 @@ class Result:
         self.settings, self.data = plan.settings, data_summary(plan, Seats(plan))
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_timed(monkeypatch):
+    monkeypatch.setattr("lossmith.compare.run.estimate_seconds", lambda _plan: 1.0)
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     rng = np.random.default_rng(0)
@@ -48,12 +55,8 @@ def rows(tmp_path_factory):
 
 def planned(words):
     """Return the settings of the plan behind a command line, as the command itself makes it."""
-    from lossmith.cli._app import application
-
     done = CliRunner().invoke(application(), [*words[1:], "--dry-run", "--json"])
     assert done.exit_code == 0, done.output
-    import json
-
     return json.loads(done.stdout)["settings"]
 
 

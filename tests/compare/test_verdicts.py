@@ -295,11 +295,11 @@ def _fast(scores, margin, **options):
     ("means", "margin"),
     [
         ([0.0] * 10, 0.0),  # the best of ten equals is picked as reference: 13 % if only nine comparisons counted
-        ([0.0] * 10, 0.25),
-        ([0.0] * 3, 0.0),
+        pytest.param([0.0] * 10, 0.25, marks=pytest.mark.slow),
+        pytest.param([0.0] * 3, 0.0, marks=pytest.mark.slow),
         ([0.5] + [0.0] * 6, 0.5),  # every other loss exactly at the margin
-        ([0.5] + [0.0] * 3 + [-5.0] * 3, 0.5),
-        ([0.0, 0.0, -0.3, -0.6, -1.0], 0.3),
+        pytest.param([0.5] + [0.0] * 3 + [-5.0] * 3, 0.5, marks=pytest.mark.slow),
+        pytest.param([0.0, 0.0, -0.3, -0.6, -1.0], 0.3, marks=pytest.mark.slow),
     ],
 )
 def test_simulated_false_verdicts_stay_below_the_level(means, margin):
