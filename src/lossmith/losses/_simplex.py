@@ -36,7 +36,7 @@ def entmax_root(xp: Namespace, raw: Array) -> Array:
     descending = -xp.sort(-x, axis=-1)
     rank = xp.arange(1, raw.shape[-1] + 1, dtype=x.dtype)
     mean = xp.cumulative_sum(descending, axis=-1) / rank
-    spread = xp.cumulative_sum(descending**2, axis=-1) - rank * mean**2
+    spread = xp.cumulative_sum(descending**2, axis=-1) - mean**2 * rank  # tensors first: Keras draws graphs of them
     threshold = mean - xp.sqrt(relu(xp, (1 - spread) / rank) + 1e-30)
     inside, size = _support(xp, descending, threshold)
     centre = xp.sum(xp.where(inside, descending, xp.zeros_like(x)), axis=-1, keepdims=True) / size
