@@ -372,6 +372,11 @@ def check_given(record: Divergence) -> None:
     assert float(record(p, logs[1], given=("probabilities", "log_probabilities"))) == pytest.approx(value, rel=1e-11)
     assert float(record(logs[0], q, given=("log_probabilities", "probabilities"))) == pytest.approx(value, rel=1e-11)
     assert float(record(p, counts_q, given=("probabilities", "counts"))) == pytest.approx(value, rel=1e-12)
+    # outcomes whose probabilities underflow on both sides
+    faint = np.array([[-1000.0, 0.0], [-1000.0, 0.0]]), np.array([[-2000.0, 0.0], [-1000.0, 0.0]])
+    for sides in (faint, faint[::-1]):
+        assert np.all(record(*sides, given="log_probabilities") >= 0)
+        assert record(*sides, given="log_probabilities")[1] == 0
     with pytest.raises(DomainError, match="raw scores are not log-probabilities"):
         record(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]), given="log_probabilities")
 

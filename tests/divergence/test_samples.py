@@ -175,6 +175,54 @@ def test_a_sample_against_a_law() -> None:
         measure(Samples([1, 2, 3]), scipy.stats.poisson(2))
 
 
+@pytest.mark.parametrize("name", ["wasserstein_distance", "energy_distance"])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_intervals_of_distances_cover(name: str, shift: float) -> None:
+    laws = scipy.stats.norm(0, 1), scipy.stats.norm(shift, 1)
+    expected = measure(*laws, name).value if shift else 0.0
+    rng, hits = np.random.default_rng(17), 0
+    for seed in range(50):
+        x, y = Samples(rng.normal(size=120)), Samples(shift + rng.normal(size=120))
+        found = measure(x, y, name, seed=seed)
+        hits += found.low <= expected <= found.high
+    assert hits >= 50 * 0.95 - 3 * math.sqrt(50 * 0.95 * 0.05)
+
+
+def test_few_or_constant_rows_promise_nothing() -> None:
+    for n in (2, 3, 9):
+        found = measure(Samples(np.arange(n) + 0.1), Samples(np.arange(n) ** 1.1))
+        assert found.exactness == "estimate" and "LS603" in codes(found)
+    apart = measure(Samples(np.ones(100)), Samples(np.zeros(100)))
+    assert apart.exactness == "estimate" and "LS603" in codes(apart)
+    every = measure(Samples(np.arange(50) * 0.7), Samples(np.arange(50) * 0.9 + 0.05), method="counts")
+    assert every.exactness == "estimate"
+    for method in ("classifier", "donsker_varadhan", "kernel_density"):
+        with pytest.raises(InvalidInputError, match="4 rows for"):
+            measure(*gaussians(0, 4, 1, 0.0), method=method)
+    with pytest.raises(InvalidInputError, match="rows that vary"):
+        measure(Samples(np.ones(30)), scipy.stats.norm())
+    with pytest.raises(InvalidInputError, match="at least 10 rows"):
+        measure(Samples([1.0, 2.0]), scipy.stats.norm())
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e200, 0.0), (1e-200, 0.0), (1.0, 1e12), (1e-3, -1e9)])
+def test_units_and_offsets_do_not_matter(factor: float, offset: float) -> None:
+    x, y = gaussians(3, 600, 1, 1.0)
+    plain = measure(x, y)
+    moved = measure(Samples(x.values * factor + offset), Samples(y.values * factor + offset))
+    assert moved.value == pytest.approx(plain.value, abs=1e-6 if offset == 0 else 0.5 * plain.error)
+
+
+def test_many_features_take_a_share_of_the_places(monkeypatch) -> None:
+    from lossmith.divergence import _estimate
+
+    pair = gaussians(4, 3000, 6, 0.3)
+    whole = measure(*pair)
+    monkeypatch.setattr(_estimate, "_PLACES", 480)
+    part = measure(*pair)
+    assert part.error > 1.2 * whole.error and abs(part.value - whole.value) < 4 * part.error
+
+
 def test_errors() -> None:
     good = Samples([1.0, 2.0, 3.0])
     with pytest.raises(ShapeError, match="features"):

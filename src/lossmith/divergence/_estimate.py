@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from lossmith.divergence._given import Pmf, Samples
 from lossmith.divergence._inputs import nats_per
 from lossmith.divergence._law import Law
 from lossmith.divergence._measurement import Contributions, Measurement
-from lossmith.divergence._neighbours import entropy_curve, neighbour_kl, spread_ties, whitened
+from lossmith.divergence._neighbours import centred, entropy_curve, neighbour_kl, spread_ties, whitened
 from lossmith.divergence._sample_methods import atoms, binned, bound, by_kernels, from_counts, log_ratios
 from lossmith.divergence._spec import Divergence
 
@@ -26,6 +26,7 @@ __all__ = ["measure_samples"]
 # the extrapolations over k with the full and with half the exponent may differ by this share of the standard error
 _ALLOWED = 0.75
 _HALVES, _PARTS = 40, 16
+_LEAST = 10  # rows below which no interval is promised
 _FEW = 2000
 # of more features than this the mean is taken over at most so many rows: search is slow there, and bias the larger part of the error
 _WIDE, _PLACES = 5, 20_000
@@ -80,13 +81,16 @@ def measure_samples(
         found = _Found(0.0, 0.0, 0.0, 0.0, "interval", (finding,), explanation="both samples are the same rows")
         return _recorded(found, record, labels, "same rows", unit, level, len(x) + len(y))
     name, x, y, findings = _chosen(x, y, record, method, seed, labels)
+    fewest = min(len(x), len(y))
+    if fewest < _LEAST and name not in ("counts", "histogram", "nearest_neighbours"):
+        raise InvalidInputError(f"{fewest} rows for {name}", expected=f"at least {_LEAST} on both sides")
     found = _estimated(x, y, record, name, level, seed, labels)
-    if found.value > _most(x, y) and record.name in _KL_LIKE and not found.findings:
-        findings = (*findings, CHECKS["LS603"].found(", ".join(labels), _too_far(found.value, x, y)))
-    found = _Found(
-        found.value, found.error, found.low, found.high, found.gives, (*findings, *found.findings), found.contributions,
-        found.explanation,
-    )  # fmt: skip
+    far = found.value > _most(x, y) and record.name in _KL_LIKE
+    if (far or fewest < _LEAST) and not found.findings:
+        evidence = _too_far(found.value, x, y) if far else f"{fewest} rows say next to nothing"
+        findings = (*findings, CHECKS["LS603"].found(", ".join(labels), evidence))
+        found = replace(found, gives="estimate")
+    found = replace(found, findings=(*findings, *found.findings))
     return _recorded(found, record, labels, name.replace("_", " "), unit, level, len(x) + len(y))
 
 
@@ -116,7 +120,8 @@ def _chosen(
                 CHECKS["LS604"].found(", ".join(labels), f"{different} different rows of {len(pooled)}: counted"),
             )
         return name, x, y, findings
-    pooled, _ = spread_ties(pooled, np.random.default_rng(seed))
+    # about their middle: rows far from 0 would be rounded to equal ones again
+    pooled, _ = spread_ties(np.concatenate(centred(x, y)), np.random.default_rng(seed))
     evidence = f"{repeated:.1%} of the rows repeat: spread at random over half a step"
     return name, pooled[: len(x)], pooled[len(x) :], (CHECKS["LS604"].found(", ".join(labels), evidence),)
 
@@ -146,7 +151,7 @@ def _estimated(
 def _neighbours(
     x: np.ndarray, y: np.ndarray, record: Divergence, level: float, seed: int, labels: tuple[str, str]
 ) -> _Found:
-    x, y = whitened(x, y)
+    x, y = whitened(*centred(x, y))
     ways = {
         "kl_divergence": ((0, 1),),
         "reverse_kl_divergence": ((1, 0),),
@@ -191,7 +196,15 @@ def _ends(value: float, error: float, degrees: int, level: float) -> tuple[float
 def _subsampled(
     statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray, seed: int
 ) -> tuple[float, int]:
-    """Return the standard error of a statistic from subsamples, and its degrees of freedom.
+    """Return the standard error of a statistic from subsamples, and its degrees of freedom."""
+    error, degrees, _ = _subsamples(statistic, x, y, seed)
+    return error, degrees
+
+
+def _subsamples(
+    statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray, seed: int
+) -> tuple[float, int, float]:
+    """Return the standard error of a statistic from subsamples, its degrees of freedom, and its mean over them.
 
     Small samples are halved at random: the spread of halves about their mean is that of the whole. Large ones are cut into parts
     that share no row, which costs one more evaluation in all; their spread falls with the square root of the size.
@@ -202,13 +215,13 @@ def _subsampled(
         for _ in range(_HALVES):
             half_x, half_y = (generator.permutation(len(side))[: max(2, len(side) // 2)] for side in (x, y))
             values.append(statistic(x[half_x], y[half_y]))
-        return float(np.std(values, ddof=1)), _HALVES - 1
+        return float(np.std(values, ddof=1)), _HALVES - 1, float(np.mean(values))
     order_x, order_y = generator.permutation(len(x)), generator.permutation(len(y))
     values = [
         statistic(x[part_x], y[part_y])
         for part_x, part_y in zip(np.array_split(order_x, _PARTS), np.array_split(order_y, _PARTS), strict=True)
     ]
-    return float(np.std(values, ddof=1)) / math.sqrt(_PARTS), _PARTS - 1
+    return float(np.std(values, ddof=1)) / math.sqrt(_PARTS), _PARTS - 1, float(np.mean(values))
 
 
 def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level: float, seed: int) -> _Found:
@@ -236,7 +249,9 @@ def _counted(x: np.ndarray, y: np.ndarray, record: Divergence, name: str, level:
 
         p, q = (probabilities(side, smoothing="add_half") for side in (one, two))
         parts = Contributions(tuple(places), p, q, np.asarray(terms(Pair(np, p, q))))
-    gives = "interval" if name == "counts" else "estimate"
+    # where most values are seen once, what was not seen matters more than what was
+    often = len(places) <= 0.2 * min(len(x), len(y)) + 2
+    gives = "interval" if name == "counts" and often else "estimate"
     return _Found(
         corrected,
         error,
@@ -264,13 +279,35 @@ def _distances(x: np.ndarray, y: np.ndarray, record: Divergence, level: float, s
         return float(function(a[:, 0], b[:, 0]))
 
     value = statistic(x, y)
-    error, degrees = _subsampled(statistic, x, y, seed)
-    low, high = _ends(value, error, degrees, level)
+    error, degrees, mean = _subsamples(statistic, x, y, seed)
+    # a distance of samples is too large by about c / sqrt(n), which smaller ones show
+    growth = math.sqrt(2.0 if degrees == _HALVES - 1 else _PARTS) - 1
+    low, _ = _ends(value - max(0.0, mean - value) / growth, error, degrees, level)
+    if low > 0 and not _exceeds_chance(statistic, x, y, value, level, seed):
+        low = 0.0
+    _, high = _ends(value, error, degrees, level)
     return _Found(value, error, low, high, "interval")
 
 
+def _exceeds_chance(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    x: np.ndarray,
+    y: np.ndarray,
+    value: float,
+    level: float,
+    seed: int,
+) -> bool:
+    """Return whether a statistic is larger than in every one of so many random divisions of the pooled rows that chance is excluded."""
+    generator, pooled = np.random.default_rng([seed, 1]), np.concatenate([x, y])
+    for _ in range(min(999, math.ceil(2 / (1 - level)) - 1)):
+        order = generator.permutation(len(pooled))
+        if statistic(pooled[order[: len(x)]], pooled[order[len(x) :]]) >= value:
+            return False
+    return True
+
+
 def _simple(x: np.ndarray, y: np.ndarray, name: str, level: float, seed: int) -> _Found:
-    x, y = whitened(x, y)
+    x, y = whitened(*centred(x, y))
     if name == "kernel_density":
         value = by_kernels(x, y)
         error, degrees = _subsampled(by_kernels, x, y, seed) if len(x) < _FEW else (math.nan, 1)
@@ -304,6 +341,8 @@ def _against_law(one: Samples, law: Law, record: Divergence, *, unit: str, level
         logs = law.log_density(a if law.kind == "multivariate" else a[:, 0])
         return -entropy_curve(a).value - float(np.mean(logs))
 
+    if len(x) < _LEAST or np.ptp(x, axis=0).max() == 0:
+        raise InvalidInputError(f"{len(x)} rows of {labels[0]}", expected=f"at least {_LEAST} rows that vary")
     x, repeated = spread_ties(x, np.random.default_rng(seed))
     value = statistic(x, x)
     if math.isinf(value):

@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NeighbourEstimate", "entropy_curve", "neighbour_curve", "neighbour_kl", "spread_ties", "whitened"]
+__all__ = [
+    "centred",
+    "NeighbourEstimate",
+    "entropy_curve",
+    "neighbour_curve",
+    "neighbour_kl",
+    "spread_ties",
+    "whitened",
+]
 
 NEIGHBOURS = 20
 
@@ -40,6 +48,15 @@ def _extrapolated(curve: np.ndarray, dimension: int) -> NeighbourEstimate:
     exponent = min(1.0, 2 / dimension)
     value, slower = (float(curve @ _weights(curve.size, power)) for power in (exponent, exponent / 2))
     return NeighbourEstimate(value, slower)
+
+
+def centred(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both samples about a common middle and within [-1, 1] in every feature: the divergence is the same, and no square overflows."""
+    pooled = np.concatenate([x, y])
+    middle = np.median(pooled, axis=0)
+    reach = np.max(np.abs(pooled - middle), axis=0)
+    reach = np.where(reach > 0, reach, 1.0)
+    return (x - middle) / reach, (y - middle) / reach
 
 
 def whitened(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -147,7 +147,9 @@ def log_power(order: float) -> Terms:
 def hellinger(pair: Pair) -> Array:
     """(sqrt p - sqrt q)^2 / 2."""
     xp = pair.xp
-    inside = pair.difference / (xp.sqrt(pair.safe_p) + xp.sqrt(pair.safe_q))
+    total = xp.sqrt(pair.safe_p) + xp.sqrt(pair.safe_q)
+    # where both underflow, so does their distance
+    inside = pair.difference / xp.where(total > 0, total, xp.ones_like(total))
     return xp.where(pair.both, inside * inside, pair.p + pair.q) / 2
 
 
