@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
 from lossmith.compare._spec import Comparison
+from lossmith.drift._result import Drift
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -110,3 +111,33 @@ def _loss_plot(loss: Loss, **options: Any) -> list[Axes]:
 _views.register(Loss, "text", _loss_text)
 _views.register(Loss, "html", _loss_html)
 _views.register(Loss, "plot", _loss_plot)
+
+
+def _drift_text(result: Drift, **options: Any) -> str:
+    from lossmith.report.drift import as_text
+
+    return as_text(result, **options)
+
+
+def _drift_html(result: Drift, **options: Any) -> str:
+    from lossmith.report.drift import embedded
+
+    return embedded(result, **options)
+
+
+def _drift_plot(result: Drift, **options: Any) -> Axes:
+    from lossmith.report.drift import draw
+
+    return draw(result, **options)
+
+
+def _drift_report(result: Drift, path: str | os.PathLike[str], **options: Any) -> Path:
+    from lossmith.report.drift import write
+
+    return write(result, path, **options)
+
+
+_views.register(Drift, "text", _drift_text)
+_views.register(Drift, "html", _drift_html)
+_views.register(Drift, "plot", _drift_plot)
+_views.register(Drift, "report", _drift_report)
