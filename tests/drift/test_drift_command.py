@@ -107,6 +107,23 @@ def test_bad_input_is_one_line_and_code_two(files, capsys, monkeypatch, argument
     assert re.search(words, captured.err, re.IGNORECASE), captured.err
 
 
+def test_a_stream_is_watched_and_the_state_goes_on(files, capsys):
+    frame(600, 7, 0.8).write_csv(files / "late.csv")
+    store = files / "watch.db"
+    arguments = ("drift", "monitor", files / "old.csv")
+    assert run(*arguments, files / "same.csv", "--window", "100", "--store", store) == 0
+    assert capsys.readouterr().out.startswith("5 new windows of 5, 0 alarms")
+    assert run(*arguments, files / "late.csv", "--window", "100", "--store", store, "--report", files / "m.html") == 1
+    out = capsys.readouterr().out
+    assert "new windows of 11" in out.splitlines()[0] and "since window 6" in out and "alarm" in out.splitlines()[3]
+    assert "Over time" in (files / "m.html").read_text()
+    assert run(*arguments, files / "same.csv", "--window", "100", "--json") == 0
+    assert [window["number"] for window in json.loads(capsys.readouterr().out)["windows"]] == [1, 2, 3, 4, 5]
+    for bad in (("--window", "x"), ("--window", "1d"), ("--store", files / "old.csv"), ("--target", "city")):
+        assert run(*arguments, files / "same.csv", *bad) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_views_show_what_was_found():
     result = drift.compare(frame(2000, 3), frame(400, 4, 1.0))
     page = views.as_html(result, now=NOW)
@@ -125,7 +142,7 @@ def test_views_show_what_was_found():
 
 def test_five_hundred_columns_make_a_small_page():
     rng = np.random.default_rng(5)
-    old, new = rng.normal(size=(500, 500)), rng.normal(0.6, 1, size=(300, 500))
+    old, new = rng.normal(size=(500, 500)), rng.normal(3.0, 1, size=(300, 500))
     result = drift.compare(old, new, joint=None)
     assert len(result.drifted) > 400
     assert len(views.as_html(result, now=NOW)) < 5_000_000

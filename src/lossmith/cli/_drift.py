@@ -138,7 +138,101 @@ def add(app: typer.Typer) -> None:
             if place is not None:
                 print(f"profile  {place} ({place.stat().st_size / 1024:.0f} kB)")
 
+    _add_monitor(group)
     app.add_typer(group, name="drift")
+
+
+def _add_monitor(group: typer.Typer) -> None:
+    @group.command(
+        "monitor",
+        epilog="Examples: `lossmith drift monitor train.parquet stream.csv --window 500` · "
+        "`lossmith drift monitor train.parquet today.csv --window 1d --time when --store watch.db` (again tomorrow: the state goes on)\n\n"
+        "Exit codes: 0 no alarm, 1 alarm in a new window, 2 usage or input error.",
+    )
+    def monitor(
+        reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="CSV, Parquet or a stored profile.")],
+        stream: Annotated[
+            list[str], typer.Argument(metavar="STREAM...", help="CSV or Parquet, rows in the order of time.")
+        ],
+        window: Annotated[
+            str, typer.Option("--window", metavar="N|TIME", help="Rows, or a length of time such as 1d or 6h.")
+        ] = "500",
+        time: Annotated[
+            str | None, typer.Option("--time", metavar="COL", help="The column of dates, for windows by time.")
+        ] = None,
+        run_length: Annotated[
+            float,
+            typer.Option("--run-length", metavar="N", help="At least so many windows on average until a false alarm."),
+        ] = 1000.0,
+        store: Annotated[
+            Path | None,
+            typer.Option(
+                "--store", metavar="FILE", help="SQLite file that keeps the state of this monitor, and goes on from it."
+            ),
+        ] = None,
+        detectors: Detectors = None,
+        minimum_effect: Minimum = 0.02,
+        target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The labels.")] = None,
+        prediction: Annotated[
+            str | None,
+            typer.Option("--prediction", metavar="COL", help="The predictions; with labels, wrong ones are watched."),
+        ] = None,
+        flush: Annotated[
+            bool, typer.Option("--flush", help="Compare the last rows too, though they fill no window.")
+        ] = False,
+        seed: options.Seed = 0,
+        report: options.Report = None,
+        json: options.Json = False,
+        quiet: options.Quiet = False,
+    ) -> int:
+        """Watch a stream in windows, with alarms whose false-alarm rate is controlled."""
+        from lossmith import drift
+
+        if store is not None and store.exists():
+            watching = drift.Monitor.open(store)
+        else:
+            watching = drift.Monitor(
+                reference, window=int(window) if window.isdigit() else window, time=time, run_length=run_length,
+                detectors=split_names(detectors) if detectors is not None else None, minimum_effect=minimum_effect,
+                target=target, prediction=prediction, store=store, seed=seed,
+            )  # fmt: skip
+        found = [one for part in stream for one in watching.update(part)]
+        found += watching.flush() if flush else ()
+        if report is not None and found:
+            watching.report(report)
+        return _show_windows(watching, found, json=json, quiet=quiet)
+
+
+def _show_windows(watching: Any, found: list[Any], *, json: bool, quiet: bool) -> int:
+    import json as encoder
+    from dataclasses import asdict
+
+    from lossmith.report._wording import plain
+
+    alarms = [one for one in found if one.alarm]
+    if json:
+        record = {"windows": [asdict(one) for one in found], "alarms": [one.number for one in alarms]}
+        print(encoder.dumps(record, ensure_ascii=False, allow_nan=False))
+        return DRIFT if alarms else 0
+    since = f", since window {alarms[0].since}" if alarms else ""
+    first = f" (the first after window {alarms[0].number}{since})" if alarms else ""
+    print(f"{len(found)} new windows of {len(watching.windows)}, {len(alarms)} alarms{first}")
+    if not quiet:
+        header = ("window", "rows", "p", "evidence", "", "what changed")
+        rows = [
+            (
+                str(one.number), one.time or f"{one.first:,} to {one.last:,}", f"{one.p_value:.2g}", f"{one.evidence:.3g}",
+                "alarm" if one.alarm else "", plain(f"{one.drifted[0]}: {one.words}") if one.drifted else "",
+            )
+            for one in found
+        ]  # fmt: skip
+        widths = [max(len(row[place]) for row in [header, *rows]) for place in range(len(header))]
+        lines = [
+            "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+            for row in [header, *rows]
+        ]
+        print("\n".join(["", *lines]))
+    return DRIFT if alarms else 0
 
 
 class _Group(typer.core.TyperGroup):

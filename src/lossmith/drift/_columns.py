@@ -158,7 +158,7 @@ def _judged(
             if drawn is not None:
                 findings.append(CHECKS["LS709"].found(before.name, f"{detector.name} cannot relabel blocks"))
                 continue
-            found.append(_of_rows(detector, before, plan, generator))
+            found.append(_of_rows(detector, before, plan))
         elif drawn is None and _has_law(detector, cells):
             found.append(_by_law(detector, cells))
         else:
@@ -241,7 +241,7 @@ def _by_permutation(
     ]  # fmt: skip
 
 
-def _of_rows(detector: Detector, before: ColumnProfile, plan: Plan, generator: np.random.Generator) -> Judgement:
+def _of_rows(detector: Detector, before: ColumnProfile, plan: Plan) -> Judgement:
     if plan.reference_rows is None:
         return Judgement(detector.name, math.nan, math.nan, 1.0, "no rows")
     sides = []
@@ -250,5 +250,5 @@ def _of_rows(detector: Detector, before: ColumnProfile, plan: Plan, generator: n
         sides.append(numbers[np.isfinite(numbers)])
     if not len(sides[0]) or not len(sides[1]):
         return Judgement(detector.name, math.nan, math.nan, 1.0, "no finite number")
-    value, p_value, method = detector.function(*sides, generator, plan.resamples)
+    value, p_value, method = detector.function(*sides, plan.resamples)
     return Judgement(detector.name, value, math.nan, p_value, method)

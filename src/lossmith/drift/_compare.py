@@ -71,7 +71,7 @@ def compare(
     target, prediction : str, optional
         The columns that hold labels and predictions; with both, performance is compared too.
     resamples : int, optional
-        At most so many for each p-value; 5,000, or 100 for each column if that is more.
+        At most so many for each p-value; 5,000, or 40 for each column if that is more.
     seed : int
 
     Raises
@@ -94,7 +94,7 @@ def compare(
     kept = Profile(stored.name, stored.n_rows, _subset(stored, columns), stored.notes)
     now = counted(source, kept)
     plan = Plan(
-        per_column, blocks, resamples or max(4999, 100 * len(kept.columns)), seed,
+        per_column, blocks, resamples or max(4999, 40 * len(kept.columns)), seed,
         None if rows is None else rows.column, source.column, rows is None,
     )  # fmt: skip
     found, findings = [], _schema(kept, now, source)

@@ -25,7 +25,6 @@ EXPECTED = 50.0
 EXPECTED_ORDER = 5.0
 _FIRST = 500  # resamples after which a p-value above about 0.05 is good enough
 _ENOUGH = 25  # resamples at least as large as what was seen
-_FAR = 1e-6  # a bound on the p-value below which drawing on changes nothing
 _LARGEST = 9e8  # of NumPy's hypergeometric draws
 
 
@@ -152,7 +151,7 @@ def permutation_p(
             far[place] = (
                 _beyond(observed[place], sums[place] / drawn, squares[place] / drawn) if not larger[place] else 1.0
             )
-        if ((larger >= _ENOUGH) | (far < _FAR)).all():
+        if ((larger >= _ENOUGH) | (far < 1 / (resamples + 1))).all():
             break
     return [min(float(count + 1) / (drawn + 1), float(tail)) for count, tail in zip(larger, far, strict=True)]
 

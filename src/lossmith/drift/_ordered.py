@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,17 +69,27 @@ def _blocks(pooled: _Pooled) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _permutation(pooled: _Pooled, kind: str, generator: np.random.Generator, resamples: int) -> float:
-    """Return the share of relabelled samples that are at least as far apart, at the values or on a grid of ranks."""
+@lru_cache(maxsize=24)
+def _relabelled(held: bytes, m: int, size: int, batch: int) -> np.ndarray:
+    """Return the difference of relabelled samples at each place, shape `(size, n_places - 1)`.
+
+    Without ties it depends on nothing but both sizes, so that all columns of a table share one simulation.
+    """
     from lossmith.drift._null import permuted
 
+    pooled = np.frombuffer(held)
+    generator = np.random.default_rng([len(pooled), m, size, batch])
+    return _difference(permuted(pooled, m, size, generator), pooled)
+
+
+def _permutation(pooled: _Pooled, kind: str, resamples: int) -> float:
+    """Return the share of relabelled samples that are at least as far apart, at the values or on a grid of ranks."""
     held, current, ways = _blocks(pooled)
     observed = float(_measured(_difference(current, held), ways, held, kind))
     larger = drawn = 0
     while drawn < resamples:
         size = min(_SHORT, resamples - drawn)
-        sample = permuted(held, int(pooled.m), size, generator)
-        values = _measured(_difference(sample, held), ways, held, kind)
+        values = _measured(_relabelled(held.tobytes(), int(pooled.m), size, drawn), ways, held, kind)
         larger += int(np.count_nonzero(values >= observed - 1e-10 * abs(observed)))
         drawn += size
         if larger >= _ENOUGH:
@@ -98,14 +109,12 @@ def _measured(gap: np.ndarray, ways: np.ndarray, held: np.ndarray, kind: str) ->
     return (gap * gap) @ (share[:-1] / (at * (1 - at)))
 
 
-def kolmogorov_smirnov(
-    reference: np.ndarray, current: np.ndarray, generator: np.random.Generator, resamples: int
-) -> Judged:
+def kolmogorov_smirnov(reference: np.ndarray, current: np.ndarray, resamples: int) -> Judged:
     """Return the largest gap of both distribution functions, its p-value, and how that was found."""
     pooled = _pooled(reference, current)
     value = float(np.max(np.abs(_difference(pooled.current, pooled.current + pooled.reference)), initial=0.0))
     if pooled.ties:
-        return value, _permutation(pooled, "kolmogorov_smirnov", generator, resamples), "permutation"
+        return value, _permutation(pooled, "kolmogorov_smirnov", resamples), "permutation"
     from scipy.stats import ks_2samp
 
     exact = max(len(reference), len(current)) <= 10_000
@@ -116,16 +125,14 @@ def kolmogorov_smirnov(
     )
 
 
-def anderson_darling(
-    reference: np.ndarray, current: np.ndarray, generator: np.random.Generator, resamples: int
-) -> Judged:
+def anderson_darling(reference: np.ndarray, current: np.ndarray, resamples: int) -> Judged:
     """Return the Anderson-Darling statistic of two samples, its p-value (never capped), and how that was found."""
     pooled = _pooled(reference, current)
     held = pooled.current + pooled.reference
     scale = pooled.n * pooled.m / (pooled.n + pooled.m)
     value = scale * float(_measured(_difference(pooled.current, held), pooled.gaps, held, "anderson_darling"))
     if pooled.ties or min(pooled.n, pooled.m) < 20:
-        return value, _permutation(pooled, "anderson_darling", generator, resamples), "permutation"
+        return value, _permutation(pooled, "anderson_darling", resamples), "permutation"
     from lossmith.drift._null import weighted_chi_squared_tail
 
     # the limit law: weights 1 / (j (j + 1)), whose tail beyond 500 sums to 1/501 and is as good as constant
@@ -133,22 +140,20 @@ def anderson_darling(
     return value, weighted_chi_squared_tail(value - 1 / 501, weights), "limit law"
 
 
-def wasserstein(reference: np.ndarray, current: np.ndarray, generator: np.random.Generator, resamples: int) -> Judged:
+def wasserstein(reference: np.ndarray, current: np.ndarray, resamples: int) -> Judged:
     """Return the Wasserstein distance in units of the column, its p-value, and how that was found."""
-    return _moved(reference, current, "wasserstein", generator, resamples)
+    return _moved(reference, current, "wasserstein", resamples)
 
 
-def energy(reference: np.ndarray, current: np.ndarray, generator: np.random.Generator, resamples: int) -> Judged:
+def energy(reference: np.ndarray, current: np.ndarray, resamples: int) -> Judged:
     """Return the energy distance in units of the column, its p-value, and how that was found."""
-    return _moved(reference, current, "energy", generator, resamples)
+    return _moved(reference, current, "energy", resamples)
 
 
-def _moved(
-    reference: np.ndarray, current: np.ndarray, kind: str, generator: np.random.Generator, resamples: int
-) -> Judged:
+def _moved(reference: np.ndarray, current: np.ndarray, kind: str, resamples: int) -> Judged:
     largest = float(max(np.abs(reference).max(initial=0.0), np.abs(current).max(initial=0.0)))
     unit = 2.0 ** max(0, math.frexp(largest)[1] - 500)  # a power of two: differences of huge numbers do not overflow
     pooled = _pooled(reference / unit, current / unit)
     held = pooled.current + pooled.reference
     value = float(_measured(_difference(pooled.current, held), pooled.gaps, held, kind)) * unit
-    return value, _permutation(pooled, kind, generator, resamples), "permutation"
+    return value, _permutation(pooled, kind, resamples), "permutation"
