@@ -169,11 +169,11 @@ def _counted(values: Values, like: ColumnProfile, dtype: str, table: Lookup | No
     if table is not None:
         numbers, invalid = as_numbers(values, like.kind, like.notation)
         held = count(numbers, table)
-        whole = like.kind == "integer" and n > 2 and held.n == n and held.high - held.low == n - 1
+        whole = like.kind in ("integer", "numeric") and n > 2 and held.n == n and held.high - held.low == n - 1
         return replace(
             blank, cells=held.cells, missing=held.n_missing - invalid, invalid=invalid, infinite=held.n_infinite,
             mean=held.mean if math.isfinite(held.mean) else 0.0, squares=held.squares if math.isfinite(held.squares) else 0.0,
-            low=held.low, high=held.high, counter=whole and bool((np.diff(numbers) > 0).all()),
+            low=held.low, high=held.high, counter=whole and bool((np.diff(numbers) == 1).all()),
         )  # fmt: skip
     levels, invalid = as_levels(values, like.kind)
     held_by = levels.drop_nulls().value_counts(name="held").sort(by=levels.name or "").rows()

@@ -55,6 +55,8 @@ def sparkline(counts: np.ndarray, *, width: int = _WIDTH) -> str:
 def _p(value: float) -> str:
     if math.isnan(value):
         return "–"
+    if value < 1e-300:
+        return "< 1e-300"
     return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
 
 
