@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lossmith import _views
 from lossmith.compare._spec import Comparison
 from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
+from lossmith.drift._result import Drift
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -127,3 +128,33 @@ for _result in (Measurement, Survey, Approximation, Sweep, Projections):
     _views.register(_result, "text", _of_divergence("as_text"))
     _views.register(_result, "html", _of_divergence("embedded"))
     _views.register(_result, "report", _of_divergence("write"))
+
+
+def _drift_text(result: Drift, **options: Any) -> str:
+    from lossmith.report.drift import as_text
+
+    return as_text(result, **options)
+
+
+def _drift_html(result: Drift, **options: Any) -> str:
+    from lossmith.report.drift import embedded
+
+    return embedded(result, **options)
+
+
+def _drift_plot(result: Drift, **options: Any) -> Axes:
+    from lossmith.report.drift import draw
+
+    return draw(result, **options)
+
+
+def _drift_report(result: Drift, path: str | os.PathLike[str], **options: Any) -> Path:
+    from lossmith.report.drift import write
+
+    return write(result, path, **options)
+
+
+_views.register(Drift, "text", _drift_text)
+_views.register(Drift, "html", _drift_html)
+_views.register(Drift, "plot", _drift_plot)
+_views.register(Drift, "report", _drift_report)

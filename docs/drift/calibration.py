@@ -1,0 +1,190 @@
+"""How often lossmith alarms where nothing drifts, and what it finds: writes `calibration.json`, from which the pages are made.
+
+`python docs/drift/calibration.py` (about half an hour on two cores; `--repetitions 20` for a short look)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lossmith import __version__, drift
+
+HERE = Path(__file__).resolve().parent
+LEVEL = 0.05
+N_REFERENCE = 10_000
+SIZES = (100, 500, 2000, 100_000)
+CELLS = [name for name, one in drift.DETECTORS.items() if one.reads in ("cells", "order")]
+ROWS = [name for name, one in drift.DETECTORS.items() if one.reads == "rows"]
+JOINT = [name for name, one in drift.DETECTORS.items() if one.reads == "joint"]
+
+
+def mixed(n: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return 50 columns: 20 normal, 10 lognormal, 5 Cauchy, 5 counts, 5 yes or no, 4 categories and one Zipf law of 50 levels."""
+    columns: dict[str, np.ndarray] = {}
+    for place in range(20):
+        columns[f"normal {place}"] = generator.normal(size=n)
+    for place in range(10):
+        columns[f"lognormal {place}"] = generator.lognormal(0, 1, n)
+    for place in range(5):
+        columns[f"cauchy {place}"] = generator.standard_cauchy(n)
+    for place in range(5):
+        columns[f"count {place}"] = generator.poisson(3, n)
+    for place in range(5):
+        columns[f"flag {place}"] = generator.random(n) < 0.1 * (place + 1)
+    for place in range(4):
+        columns[f"level {place}"] = np.array(["a", "b", "c", "d", "e"])[generator.integers(0, 5, n)]
+    zipf = 1 / np.arange(1, 51)
+    columns["zipf"] = np.array([f"z{level}" for level in range(50)])[generator.choice(50, n, p=zipf / zipf.sum())]
+    return columns
+
+
+def p_values(size: int, names: list[str], repetition: int) -> dict[str, dict[str, float]]:
+    """Return the p-value of each detector on each column of one pair of samples of one law."""
+    generator = np.random.default_rng([0, size, repetition])
+    old, new = mixed(N_REFERENCE, generator), mixed(size, generator)
+    joint = [name for name in names if name in JOINT]
+    single = [name for name in names if name not in JOINT]
+    result = drift.compare(
+        old, new, detectors=single or None, joint=joint or None, level=LEVEL, minimum_effect=0.0, seed=repetition
+    )
+    return {column.name: {one.detector: one.p_value for one in column.judgements} for column in result.columns}
+
+
+def alarm(found: dict[str, dict[str, float]], names: tuple[str, ...], *, continuous: bool) -> bool:
+    """Return whether any column alarms when only these detectors are used, corrected over columns."""
+    taken = []
+    for column, judged in found.items():
+        mine = [judged[name] for name in names if name in judged]
+        if mine and not (continuous and column.split()[0] not in ("normal", "lognormal", "cauchy")):
+            taken.append(min(1.0, len(mine) * min(mine)))
+    from scipy.stats import false_discovery_control
+
+    return bool((false_discovery_control(taken) <= LEVEL).any())
+
+
+def interval(hits: int, of: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share (Clopper and Pearson)."""
+    from scipy.stats import beta
+
+    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, of - hits + 1))
+    high = 1.0 if hits == of else float(beta.ppf(0.975, hits + 1, of - hits))
+    return low, high
+
+
+def changes() -> dict[str, tuple[str, list[float]]]:
+    return {
+        "mean": ("shift of a normal column, in sd", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5]),
+        "scale": ("ratio of standard deviations", [1.02, 1.05, 1.1, 1.2, 1.4]),
+        "shape": ("share of a bimodal mixture with the same mean and variance", [0.1, 0.2, 0.4, 0.7, 1.0]),
+        "category": ("share that moves from the largest to the rarest of 50 levels", [0.005, 0.01, 0.02, 0.04, 0.08]),
+        "missing": ("missing rate, 1 % before", [0.015, 0.02, 0.03, 0.05]),
+        "dependence": ("correlation of two columns, 0 before", [0.1, 0.2, 0.4, 0.6, 0.8]),
+    }
+
+
+def changed(kind: str, amount: float, n: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return columns after a change; amount NaN gives the reference."""
+    before = math.isnan(amount)
+    if kind == "mean":
+        return {"x": generator.normal(0 if before else amount, 1, n)}
+    if kind == "scale":
+        return {"x": generator.normal(0, 1 if before else amount, n)}
+    if kind == "shape":
+        two = generator.choice([-0.9, 0.9], n) + math.sqrt(1 - 0.81) * generator.normal(size=n)
+        return {"x": np.where(generator.random(n) < (0 if before else amount), two, generator.normal(size=n))}
+    if kind == "category":
+        shares = 1 / np.arange(1, 51)
+        shares /= shares.sum()
+        if not before:
+            shares[0] -= amount
+            shares[-1] += amount
+        return {"x": np.array([f"z{level}" for level in range(50)])[generator.choice(50, n, p=shares)]}
+    if kind == "missing":
+        values = generator.normal(size=n)
+        values[generator.random(n) < (0.01 if before else amount)] = np.nan
+        return {"x": values}
+    first, second = generator.normal(size=n), generator.normal(size=n)
+    r = 0.0 if before else amount
+    return {"x": first, "y": r * first + math.sqrt(1 - r * r) * second}
+
+
+def power(kind: str, amount: float, size: int, repetitions: int) -> float:
+    """Return the share of comparisons with an alarm, everything at its default."""
+    hits = 0
+    for repetition in range(repetitions):
+        generator = np.random.default_rng([7, size, repetition])
+        old, new = changed(kind, math.nan, N_REFERENCE, generator), changed(kind, amount, size, generator)
+        hits += drift.compare(old, new, joint="auto" if kind == "dependence" else None, seed=repetition).alarm
+    return hits / repetitions
+
+
+def calibrated(size: int, repetitions: int, others: int, joint: int) -> Iterator[dict[str, object]]:
+    """Return for each detector in how many repetitions anything alarmed."""
+    rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
+    default = ("jensen_shannon_divergence", "binned_anderson_darling")
+    rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
+    hits: dict[tuple[str, bool], int] = {}
+    of: dict[tuple[str, bool], int] = {}
+    for repetition in range(repetitions):
+        # the default and its two detectors in every repetition, the others in the first
+        every = repetition < others
+        found = p_values(size, [*CELLS, *rows] if every else list(default), repetition)
+        for label, names in rules.items():
+            for continuous in (False, True):
+                if (label in rows and not continuous) or (not every and label not in ("default", *default)):
+                    continue
+                key = (label, continuous)
+                hits[key] = hits.get(key, 0) + alarm(found, names, continuous=continuous)
+                of[key] = of.get(key, 0) + 1
+    for (label, continuous), count in hits.items():
+        yield {"detector": label, "size": size, "continuous": continuous, "hits": count, "of": of[label, continuous]}
+    joined = [p_values(size, JOINT, repetition) for repetition in range(joint)]
+    for name in JOINT if joint else ():
+        yield {
+            "detector": name, "size": size, "continuous": False, "of": joint,
+            "hits": sum(found[f"({name})"][name] <= LEVEL for found in joined),
+        }  # fmt: skip
+
+
+def powered(repetitions: int) -> Iterator[dict[str, object]]:
+    for kind, (_, amounts) in changes().items():
+        for amount in amounts:
+            for size in (500, 10_000):
+                found = power(kind, amount, size, repetitions)
+                yield {"change": kind, "amount": amount, "size": size, "power": found, "of": repetitions}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=200)
+    parser.add_argument("--others", type=int, default=200, help="of the detectors that are not the default")
+    parser.add_argument("--joint", type=int, default=50)
+    parser.add_argument("--power", type=int, default=100)
+    parser.add_argument(
+        "--only", choices=[*map(str, SIZES), "power"], help="measure this part again and keep the others"
+    )
+    given = parser.parse_args()
+    place = HERE / "calibration.json"
+    record = {"version": __version__, "level": LEVEL, "n_reference": N_REFERENCE, "rows": [], "power": []}
+    if given.only and place.exists():
+        record |= json.loads(place.read_text(encoding="utf-8"))
+    for size in SIZES:
+        if given.only in (None, str(size)):
+            started = time.perf_counter()
+            kept = [row for row in record["rows"] if row["size"] != size]
+            record["rows"] = kept + list(calibrated(size, given.repetitions, given.others, given.joint))
+            print(f"n_cur = {size:,}: {time.perf_counter() - started:.0f} s", flush=True)
+    if given.only in (None, "power"):
+        record["power"] = list(powered(given.power))
+    place.write_text(json.dumps(record, indent=0) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The state of a monitor in one SQLite file: nothing that was decided is lost, and nothing in it is code."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from lossmith._errors import DataError, StoreError
+from lossmith.drift._profile_file import from_json
+from lossmith.drift._records import Profile
+
+if TYPE_CHECKING:
+    from lossmith.drift._monitor import Window
+
+__all__ = ["create", "load", "save"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS monitor (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS windows (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
+"""
+_KIND = "lossmith drift monitor"
+VERSION = 1
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        connection = sqlite3.connect(path, timeout=30)
+    except sqlite3.Error as error:
+        raise StoreError(f"{str(path)!r} cannot be opened: {error}", expected="a file that can be written") from error
+    try:
+        with connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{str(path)!r}: {error}", expected="the state of a monitor", advice="name another file"
+        ) from error
+    finally:
+        connection.close()
+
+
+def create(path: Path) -> None:
+    """Make the file for a new monitor.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written, is something else, or holds a monitor already.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{str(path)!r} cannot be written: {error.strerror}", expected="a file that can be written"
+        ) from error
+    with _open(path) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables - {"monitor", "windows"}:
+            raise StoreError(f"{str(path)!r} is another database", expected="a new file", advice="name another file")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_SCHEMA)
+        if connection.execute("SELECT 1 FROM monitor LIMIT 1").fetchone():
+            raise StoreError(
+                f"{str(path)!r} holds a monitor already", expected="a new file", advice="go on with Monitor.open(...)"
+            )
+
+
+def save(path: Path, state: dict[str, Any], windows: Sequence[Window]) -> None:
+    """Write the state and new windows in one transaction."""
+    waiting = b""
+    if state["waiting"] is not None and state["waiting"].height:
+        stream = io.BytesIO()
+        state["waiting"].write_ipc(stream)
+        waiting = stream.getvalue()
+    record = {
+        "kind": _KIND,
+        "version": VERSION,
+        "choices": state["choices"],
+        "evidence": state["evidence"],
+        "rows": state["rows"],
+    }
+    with _open(path) as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO monitor VALUES (?, ?)",
+            [("state", json.dumps(record)), ("past", state["past"].to_json()), ("waiting", waiting)],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO windows VALUES (?, ?)",
+            [(window.number, json.dumps(asdict(window))) for window in windows],
+        )
+
+
+def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
+    """Return the state and every window.
+
+    Raises
+    ------
+    StoreError
+        No such file, or it holds no monitor, or a damaged one.
+    """
+    from lossmith.drift._monitor import Window
+
+    if not path.is_file():
+        raise StoreError(f"no file {str(path)!r}", expected="the state of a monitor", advice="check the path")
+    with _open(path) as connection:
+        held = dict(connection.execute("SELECT key, value FROM monitor"))
+        rows = connection.execute("SELECT record FROM windows ORDER BY number").fetchall()
+    try:
+        record = json.loads(held["state"])
+        if record["kind"] != _KIND or record["version"] > VERSION:
+            raise ValueError("of another kind or version")
+        past: Profile = from_json(held["past"])
+        waiting = pl.read_ipc(io.BytesIO(held["waiting"])) if held["waiting"] else None
+        windows = []
+        for (text,) in rows:
+            fields = json.loads(text)
+            windows.append(Window(**fields | {"drifted": tuple(fields["drifted"])}))
+    except (KeyError, ValueError, TypeError, DataError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{str(path)!r} holds no sound monitor: {error}", expected="the state of a monitor") from error
+    return {
+        "choices": record["choices"],
+        "past": past,
+        "evidence": record["evidence"],
+        "waiting": waiting,
+        "rows": record["rows"],
+    }, windows
