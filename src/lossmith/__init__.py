@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lossmith._errors import LossmithError
     from lossmith.compare import compare
     from lossmith.data import load
+    from lossmith.lint import lint
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "data",
     "divergence",
+    "lint",
     "load",
     "losses",
     "models",

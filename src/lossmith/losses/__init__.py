@@ -34,6 +34,7 @@ from lossmith.losses import (
 from lossmith.losses._adapters import as_keras, as_optax, as_torch
 from lossmith.losses._configure import configure
 from lossmith.losses._divergence_family import f_divergence
+from lossmith.losses._keras_metrics import keras_metrics, sign_accuracy, soft_label_divergence
 from lossmith.losses._scorer import as_scorer
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
 
@@ -54,6 +55,9 @@ __all__ = [
     "configure",
     "f_divergence",
     "get",
+    "keras_metrics",
+    "sign_accuracy",
+    "soft_label_divergence",
 ]
 
 EVERY: Catalogue[Loss] = Catalogue(

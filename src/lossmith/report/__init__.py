@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
 from lossmith.compare._spec import Comparison
+from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
+from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -110,3 +112,24 @@ def _loss_plot(loss: Loss, **options: Any) -> list[Axes]:
 _views.register(Loss, "text", _loss_text)
 _views.register(Loss, "html", _loss_html)
 _views.register(Loss, "plot", _loss_plot)
+
+
+def _late(home: str, function: str) -> Any:
+    """Return a view that imports the module it is in when it is first asked for."""
+
+    def shown(result: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(f"lossmith.report.{home}"), function)(result, **options)
+
+    return shown
+
+
+_HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
+    "divergence": (Measurement, Survey, Approximation, Sweep, Projections),
+    "lint": (LintResult,),
+}
+for _home, _results in _HOMES_OF_RESULTS.items():
+    for _result in _results:
+        _views.register(_result, "text", _late(_home, "as_text"))
+        _views.register(_result, "html", _late(_home, "embedded"))
+        _views.register(_result, "plot", _late(_home, "draw"))
+        _views.register(_result, "report", _late(_home, "write"))
