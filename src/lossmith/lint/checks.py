@@ -258,6 +258,14 @@ _RECORDS = [
         "Training would stop with the same error, usually deep inside a compiled program.",
         "Check shapes and types of targets and outputs.",
     ),
+    Check(
+        "LS232",
+        "posterior-collapse",
+        "error",
+        "No latent dimension of a variational autoencoder varies between samples (`losses.latent_use`).",
+        "The decoder ignores what it is given: samples differ by the decoder's noise alone.",
+        "Warm the divergence up from 0, give free bits, or sum the reconstruction over pixels.",
+    ),
 ]
 
 # found by code as well as by name
