@@ -66,7 +66,8 @@ def compare(
     losses : str or sequence
         Comma list or sequence of losses; "default", the ones that people choose between; or "all" that fit the task.
     model : str, Model or callable
-        A family with its configuration (`mlp:hidden=64x64`), or a function that returns a Keras body.
+        A family with its configuration (`mlp:hidden=64x64`); a function of the shape of a sample that returns a Keras body;
+        or a function without arguments that returns a whole Keras model, whose head is replaced by that of each loss.
     optimizer : str
         Keras's name with parameters: `adam`, `sgd:momentum=0.9`.
     learning_rate : float

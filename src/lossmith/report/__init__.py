@@ -22,10 +22,17 @@ if TYPE_CHECKING:
     from lossmith.report.formats import render
     from lossmith.report.progress import ProgressDisplay
     from lossmith.report.terminal import show
+    from lossmith.report.tracking import to_mlflow, to_tensorboard
 
-__all__ = ["ProgressDisplay", "render", "show", "write_report"]
+__all__ = ["ProgressDisplay", "render", "show", "to_mlflow", "to_tensorboard", "write_report"]
 
-_HOMES = {"ProgressDisplay": "progress", "render": "formats", "show": "terminal"}
+_HOMES = {
+    "ProgressDisplay": "progress",
+    "render": "formats",
+    "show": "terminal",
+    "to_mlflow": "tracking",
+    "to_tensorboard": "tracking",
+}
 
 
 def __getattr__(name: str) -> Any:
