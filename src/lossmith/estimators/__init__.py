@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from lossmith.estimators._loss_classifier import LossClassifier
     from lossmith.estimators._loss_regressor import LossRegressor
     from lossmith.estimators._loss_search import LossSearchCV
+    from lossmith.estimators._reliability import ReliabilityCurve, reliability
     from lossmith.estimators._temperature import TemperatureScaling
 
 __all__ = [
     "LossClassifier",
     "LossRegressor",
     "LossSearchCV",
+    "ReliabilityCurve",
     "TemperatureScaling",
+    "reliability",
 ]
 
 _NAMES = {
     "LossClassifier": "_loss_classifier",
     "LossRegressor": "_loss_regressor",
     "LossSearchCV": "_loss_search",
+    "ReliabilityCurve": "_reliability",
     "TemperatureScaling": "_temperature",
+    "reliability": "_reliability",
 }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lossmith import _views
 from lossmith.compare._spec import Comparison
 from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
+from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 
@@ -133,6 +134,7 @@ def _late(home: str, function: str) -> Any:
 _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "divergence": (Measurement, Survey, Approximation, Sweep, Projections),
     "lint": (LintResult,),
+    "reliability": (ReliabilityCurve,),
 }
 for _home, _results in _HOMES_OF_RESULTS.items():
     for _result in _results:

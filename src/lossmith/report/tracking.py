@@ -56,6 +56,12 @@ def to_mlflow(
         MLflow is not installed.
     InvalidInputError
         The server cannot be reached or refuses.
+
+    Examples
+    --------
+    >>> import lossmith
+    >>> result = lossmith.compare("circles", losses="bce,hinge", seeds=3)  # doctest: +SKIP
+    >>> to_mlflow(result, tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
     """
     if client is None:
         client = _module("mlflow", "mlflow").MlflowClient(tracking_uri=tracking_uri)
@@ -259,6 +265,12 @@ def to_tensorboard(comparison: Comparison, folder: str | PathLike[str]) -> Path:
         TensorBoard is not installed.
     InvalidInputError
         The folder cannot be written.
+
+    Examples
+    --------
+    >>> import lossmith
+    >>> result = lossmith.compare("circles", losses="bce,hinge", seeds=3)  # doctest: +SKIP
+    >>> to_tensorboard(result, "logs")  # doctest: +SKIP
     """
     writers = _module("tensorboard.summary.writer.event_file_writer", "tensorboard")
     events = _module("tensorboard.compat.proto.event_pb2", "tensorboard")
