@@ -19,10 +19,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossmith import data, divergence, drift, losses, models, report, studies, training
+    from lossmith import data, divergence, drift, estimators, losses, models, report, studies, training
     from lossmith._errors import LossmithError
     from lossmith.compare import compare
     from lossmith.data import load
+    from lossmith.lint import lint
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,8 @@ __all__ = [
     "data",
     "divergence",
     "drift",
+    "estimators",
+    "lint",
     "load",
     "losses",
     "models",

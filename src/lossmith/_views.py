@@ -7,12 +7,14 @@ Results (compare, drift, ...) lie below `report` and must not import it; yet `re
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError
 
-__all__ = ["View", "register", "view"]
+__all__ = ["View", "in_notebook", "progress_display", "register", "view"]
 
 View = Literal["plot", "html", "text", "report"]
 
@@ -43,3 +45,22 @@ def view(result: object, name: View, **options: Any) -> Any:
             advice="use .table() instead",
         ) from None
     return function(result, **options)
+
+
+def in_notebook() -> bool:
+    """Return whether the code runs in a cell of a notebook.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and type(shell).__name__ in ("ZMQInteractiveShell", "Shell")  # Jupyter, Colab
+
+
+def progress_display(*, quiet: bool = False) -> AbstractContextManager[Any]:
+    """Return a context whose value is `progress(done, total, stage, note)`, as `lossmith.report` shows it."""
+    return importlib.import_module("lossmith.report").ProgressDisplay(quiet=quiet)

@@ -86,3 +86,40 @@ def test_empty_stage_is_no_division_by_zero():
     with ProgressDisplay(Console(file=stream)) as progress:
         progress(0, 0, "planning", "")
     assert stream.getvalue().startswith("planning 0/0")
+
+
+def test_a_notebook_shows_one_bar_that_is_updated():
+    shown, now = [], [0.0]
+    with ProgressDisplay(cell=shown.append, clock=lambda: now[0]) as progress:
+        for done in range(11):
+            progress(done, 10, "training", "best so far: <b>huber</b>")
+            now[0] += 0.1
+    # every quarter of a second, the first and the last
+    assert 4 <= len(shown) <= 7
+    assert 'value="0.0000"' in shown[0] and 'value="1.0000"' in shown[-1]
+    assert "&lt;b&gt;huber&lt;/b&gt;" in shown[0] and "<b>" not in shown[0] and "10/10" in shown[-1]
+
+
+def test_a_comparison_in_a_notebook_shows_its_progress_by_itself(monkeypatch):
+    import sys
+    import types
+
+    import lossmith
+
+    updates = []
+
+    class Handle:
+        def update(self, page):
+            updates.append(page)
+
+    class ZMQInteractiveShell:
+        pass
+
+    ipython, display = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.get_ipython = ZMQInteractiveShell
+    display.HTML = str
+    display.display = lambda page, display_id: updates.append(page) or Handle()
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    lossmith.compare("circles", losses="bce", seeds=2, epochs=1, learning_rates="configured")
+    assert updates and "<progress" in updates[-1]

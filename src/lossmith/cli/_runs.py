@@ -22,7 +22,7 @@ Run = Annotated[int | None, typer.Argument(metavar="[ID]", help="Number of the r
 Format = Annotated[
     str, typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output")
 ]
-_EXPORTS = ("csv", "parquet", "json", "model")
+_EXPORTS = ("csv", "parquet", "json", "model", "mlflow", "tensorboard")
 
 
 def add(app: typer.Typer) -> None:
@@ -107,12 +107,21 @@ def add(app: typer.Typer) -> None:
             typer.Option(
                 "--format",
                 metavar="NAME",
-                help="csv or parquet: the trials; json: the comparison; model: the recommended model.",
+                help="csv or parquet: the trials; json: the comparison; model: the recommended model; mlflow, tensorboard: "
+                "runs and scalars of these.",
             ),
         ] = "csv",
         out: Annotated[
             Path | None,
             typer.Option("--out", metavar="PATH", help="File or folder; standard output where nothing is said."),
+        ] = None,
+        tracking_uri: Annotated[
+            str | None,
+            typer.Option(
+                "--tracking-uri",
+                metavar="URI",
+                help="For mlflow: server or store; its environment says where nothing is.",
+            ),
         ] = None,
         store: options.StoreFile = None,
     ) -> None:
@@ -125,6 +134,9 @@ def add(app: typer.Typer) -> None:
             )
         keep = options.store_file(store)
         result = load(run, store=keep)
+        if format in ("mlflow", "tensorboard"):
+            _tracked(result, format, out=out, tracking_uri=tracking_uri)
+            return
         content = _exported(result, format, keep)
         if out is None:
             sys.stdout.buffer.write(content)
@@ -133,6 +145,17 @@ def add(app: typer.Typer) -> None:
         place = out / f"run-{result.run}.{ending}" if out.is_dir() or not out.suffix else out
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
+
+
+def _tracked(result: Comparison, kind: str, *, out: Path | None, tracking_uri: str | None) -> None:
+    from lossmith.report import to_mlflow, to_tensorboard
+
+    if kind == "mlflow":
+        print(f"mlflow run {to_mlflow(result, tracking_uri=tracking_uri)}")
+        return
+    if out is None:
+        raise InvalidInputError("no folder", expected="--out DIR", advice="then run tensorboard --logdir DIR")
+    print(f"tensorboard {to_tensorboard(result, out)}")
 
 
 def _exported(result: Comparison, kind: str, store: Path) -> bytes:

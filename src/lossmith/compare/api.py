@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lossmith._errors import InvalidInputError
+from lossmith._views import in_notebook, progress_display
 from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.ending import PathType, run_stored, winner_file, write_winner
 from lossmith.compare.networks import in_catalogue
@@ -66,7 +67,8 @@ def compare(
     losses : str or sequence
         Comma list or sequence of losses; "default", the ones that people choose between; or "all" that fit the task.
     model : str, Model or callable
-        A family with its configuration (`mlp:hidden=64x64`), or a function that returns a Keras body.
+        A family with its configuration (`mlp:hidden=64x64`); a function of the shape of a sample that returns a Keras body;
+        or a function without arguments that returns a whole Keras model, whose head is replaced by that of each loss.
     optimizer : str
         Keras's name with parameters: `adam`, `sgd:momentum=0.9`.
     learning_rate : float
@@ -94,7 +96,7 @@ def compare(
     task, group, order, drop, data_dir
         See `lossmith.data.load`.
     progress : callable
-        `progress(runs done, runs in all, stage, note)`.
+        `progress(runs done, runs in all, stage, note)`; by default a bar below the cell in notebooks, nothing elsewhere.
     dry_run : bool
         Return the plan and train nothing.
     clock : callable
@@ -150,20 +152,27 @@ def compare(
             expected="a model of the catalogue",
             advice="leave save_model out and export the runs you need with training.to_keras",
         )
-    if store is None:
-        outcome = execute(plan, progress=progress, time_limit=time_limit, clock=clock)
-        write_winner(*(winner_file(outcome) if save_model is not None else (None, None)), save_model)
-        return outcome.comparison
-    with Store.open(store) as opened:
-        number = opened.create_run(
-            kind="compare",
-            name=plan.dataset.name,
-            settings={"settings": asdict(plan.settings), "options": _storable(options, plan), "reading": reading},
-            data={"source": _address(source), "n_samples": plan.dataset.n_samples, "task": plan.dataset.task},
-            fingerprint=plan.dataset.fingerprint,
-            versions=versions(),
-        )
-        return run_stored(opened, number, plan, save_model, progress=progress, time_limit=time_limit, clock=clock)
+
+    def carried_out(shown: Progress | None) -> Any:
+        if store is None:
+            outcome = execute(plan, progress=shown, time_limit=time_limit, clock=clock)
+            write_winner(*(winner_file(outcome) if save_model is not None else (None, None)), save_model)
+            return outcome.comparison
+        with Store.open(store) as opened:
+            number = opened.create_run(
+                kind="compare",
+                name=plan.dataset.name,
+                settings={"settings": asdict(plan.settings), "options": _storable(options, plan), "reading": reading},
+                data={"source": _address(source), "n_samples": plan.dataset.n_samples, "task": plan.dataset.task},
+                fingerprint=plan.dataset.fingerprint,
+                versions=versions(),
+            )
+            return run_stored(opened, number, plan, save_model, progress=shown, time_limit=time_limit, clock=clock)
+
+    if progress is None and in_notebook():
+        with progress_display() as shown:
+            return carried_out(shown)
+    return carried_out(progress)
 
 
 def _address(source: Any) -> str | None:

@@ -34,18 +34,25 @@ from lossmith.losses import (
 from lossmith.losses._adapters import as_keras, as_optax, as_torch
 from lossmith.losses._behaviour import Behaviour, behaviour
 from lossmith.losses._configure import configure
+from lossmith.losses._distillation import distillation, distillation_as_keras, distillation_targets
 from lossmith.losses._divergence_family import f_divergence
+from lossmith.losses._keras_metrics import keras_metrics, sign_accuracy, soft_label_divergence
+from lossmith.losses._latent import LatentUse, gaussian_kl, gaussian_kl_by_dimension, latent_use, warm_up
+from lossmith.losses._sampled_kl import KL_ESTIMATORS, KLEstimator, sampled_kl
 from lossmith.losses._scorer import as_scorer
 from lossmith.losses._spec import Encoding, Head, Interval, Loss, Parameter, Task
 
 __all__ = [
     "EVERY",
+    "KL_ESTIMATORS",
     "LOSSES",
     "PUBLISHED",
     "Behaviour",
     "Encoding",
     "Head",
     "Interval",
+    "KLEstimator",
+    "LatentUse",
     "Loss",
     "Parameter",
     "Task",
@@ -55,8 +62,19 @@ __all__ = [
     "as_torch",
     "behaviour",
     "configure",
+    "distillation",
+    "distillation_as_keras",
+    "distillation_targets",
     "f_divergence",
+    "gaussian_kl",
+    "gaussian_kl_by_dimension",
     "get",
+    "keras_metrics",
+    "latent_use",
+    "sampled_kl",
+    "sign_accuracy",
+    "soft_label_divergence",
+    "warm_up",
 ]
 
 EVERY: Catalogue[Loss] = Catalogue(

@@ -14,14 +14,18 @@ from lossmith._names import parse_name
 from lossmith.models._spec import Field, Model
 from lossmith.models.custom import from_function
 from lossmith.models.mlp import MLP
+from lossmith.models.whole import from_factory, takes_nothing
 
-__all__ = ["MODELS", "Field", "Model", "from_function", "get"]
+__all__ = ["MODELS", "Field", "Model", "from_factory", "from_function", "get"]
 
 MODELS: Catalogue[Model] = Catalogue("model", [MLP])
 
 
-def get(model: str | Model | Callable[[tuple[int, ...]], Any]) -> Model:
+def get(model: str | Model | Callable[..., Any]) -> Model:
     """Return the model family for a name with configuration, a record or a function.
+
+    A function of `input_shape` makes a body, to which each loss adds its head; a function without arguments makes a whole
+    model, whose head is replaced.
 
     Raises
     ------
@@ -38,6 +42,6 @@ def get(model: str | Model | Callable[[tuple[int, ...]], Any]) -> Model:
     if isinstance(model, Model):
         return model
     if callable(model):
-        return from_function(model)
+        return from_factory(model) if takes_nothing(model) else from_function(model)
     name, values = parse_name(model)
     return MODELS[name].configured(**values)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from lossmith import _views
 from lossmith.compare._spec import Comparison
 from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
 from lossmith.drift._result import Drift
+from lossmith.estimators._reliability import ReliabilityCurve
+from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from lossmith.report.formats import render
     from lossmith.report.progress import ProgressDisplay
     from lossmith.report.terminal import show
+    from lossmith.report.tracking import to_mlflow, to_tensorboard
 
-__all__ = ["ProgressDisplay", "render", "show", "write_report"]
+__all__ = ["ProgressDisplay", "render", "show", "to_mlflow", "to_tensorboard", "write_report"]
 
-_HOMES = {"ProgressDisplay": "progress", "render": "formats", "show": "terminal"}
+_HOMES = {
+    "ProgressDisplay": "progress",
+    "render": "formats",
+    "show": "terminal",
+    "to_mlflow": "tracking",
+    "to_tensorboard": "tracking",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -115,46 +123,24 @@ _views.register(Loss, "html", _loss_html)
 _views.register(Loss, "plot", _loss_plot)
 
 
-def _of_divergence(name: str) -> Callable[..., Any]:
-    def show(result: Any, *arguments: Any, **options: Any) -> Any:
-        module = importlib.import_module("lossmith.report.divergence")
-        return getattr(module, name)(result, *arguments, **options)
+def _late(home: str, function: str) -> Any:
+    """Return a view that imports the module it is in when it is first asked for."""
 
-    return show
+    def shown(result: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(f"lossmith.report.{home}"), function)(result, *arguments, **options)
 
-
-for _result in (Measurement, Survey, Approximation, Sweep, Projections):
-    _views.register(_result, "plot", _of_divergence("draw"))
-    _views.register(_result, "text", _of_divergence("as_text"))
-    _views.register(_result, "html", _of_divergence("embedded"))
-    _views.register(_result, "report", _of_divergence("write"))
+    return shown
 
 
-def _drift_text(result: Drift, **options: Any) -> str:
-    from lossmith.report.drift import as_text
-
-    return as_text(result, **options)
-
-
-def _drift_html(result: Drift, **options: Any) -> str:
-    from lossmith.report.drift import embedded
-
-    return embedded(result, **options)
-
-
-def _drift_plot(result: Drift, **options: Any) -> Axes:
-    from lossmith.report.drift import draw
-
-    return draw(result, **options)
-
-
-def _drift_report(result: Drift, path: str | os.PathLike[str], **options: Any) -> Path:
-    from lossmith.report.drift import write
-
-    return write(result, path, **options)
-
-
-_views.register(Drift, "text", _drift_text)
-_views.register(Drift, "html", _drift_html)
-_views.register(Drift, "plot", _drift_plot)
-_views.register(Drift, "report", _drift_report)
+_HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
+    "divergence": (Measurement, Survey, Approximation, Sweep, Projections),
+    "drift": (Drift,),
+    "lint": (LintResult,),
+    "reliability": (ReliabilityCurve,),
+}
+for _home, _results in _HOMES_OF_RESULTS.items():
+    for _result in _results:
+        _views.register(_result, "text", _late(_home, "as_text"))
+        _views.register(_result, "html", _late(_home, "embedded"))
+        _views.register(_result, "plot", _late(_home, "draw"))
+        _views.register(_result, "report", _late(_home, "write"))

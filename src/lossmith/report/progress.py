@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from lossmith._views import in_notebook
 from lossmith.report._wording import plain, seconds
 
 __all__ = ["ProgressDisplay"]
 
 _UPDATES_A_SECOND = 10
 _LINE_EVERY = 10.0
+_CELL_EVERY = 0.25
 
 
 @final
@@ -23,7 +26,8 @@ class ProgressDisplay:
     """A context manager whose value is the callback `progress(done, total, stage, note)`.
 
     On a terminal one line is redrawn at most ten times a second and goes away at the end, so that it never scrolls the result away; elsewhere a plain line is
-    written when a stage begins, every ten seconds, and when it ends.
+    written when a stage begins, every ten seconds, and when it ends. In a notebook one bar below the cell is updated four
+    times a second and stays at its end.
 
     Parameters
     ----------
@@ -33,6 +37,8 @@ class ProgressDisplay:
         Show nothing.
     clock : callable
         Returns seconds; for tests.
+    cell : callable or None
+        `cell(html)` shows a bar in a notebook, in place of the one before; None finds out.
 
     Examples
     --------
@@ -41,10 +47,16 @@ class ProgressDisplay:
     """
 
     def __init__(
-        self, console: Console | None = None, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console | None = None,
+        *,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        cell: Callable[[str], None] | None = None,
     ) -> None:
         self._console = console or Console(stderr=True)
         self._quiet = quiet
+        self._cell = _cell() if cell is None and console is None and in_notebook() else cell
         self._clock = clock
         self._live: Progress | None = None
         self._task: TaskID | None = None
@@ -55,7 +67,7 @@ class ProgressDisplay:
         self._ended = False
 
     def __enter__(self) -> Callable[[float, float, str, str], None]:
-        if not self._quiet and self._console.is_terminal:
+        if not self._quiet and self._cell is None and self._console.is_terminal:
             self._live = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
@@ -98,6 +110,11 @@ class ProgressDisplay:
                 self._live.update(self._task, total=total, completed=int(done), left=left, note=plain(note))
             return
         ends = done >= total and not self._ended
+        if self._cell is not None:
+            if begins or ends or now - self._written >= _CELL_EVERY:
+                self._written, self._ended = now, done >= total
+                self._cell(_bar(done, total, stage, left, note))
+            return
         if begins or ends or now - self._written >= _LINE_EVERY:
             self._written, self._ended = now, done >= total
             share = f"{done / total:4.0%}" if total > 0 else "    "
@@ -110,3 +127,29 @@ class ProgressDisplay:
         if finished <= 0 or passed <= 0 or done >= total:
             return ""
         return f"{seconds(passed / finished * (total - done))} left"
+
+
+def _bar(done: float, total: float, stage: str, left: str, note: str) -> str:
+    """Return one line of HTML: stage, bar, counts, time left, the best so far."""
+    share = min(1.0, done / total) if total > 0 else 0.0
+    said = html.escape("  ".join(part for part in (f"{done:.0f}/{total:.0f}", left, plain(note)) if part))
+    return (
+        f'<div style="font-family: monospace">{html.escape(plain(stage))} '
+        f'<progress max="1" value="{share:.4f}" aria-label="progress"></progress> {said}</div>'
+    )
+
+
+def _cell() -> Callable[[str], None]:
+    """Return what shows HTML below the cell that runs, each time in place of the last."""
+    from IPython.display import HTML, display
+
+    handle: Any = None
+
+    def show(text: str) -> None:
+        nonlocal handle
+        if handle is None:
+            handle = display(HTML(text), display_id=True)
+        else:
+            handle.update(HTML(text))
+
+    return show

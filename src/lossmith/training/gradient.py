@@ -45,6 +45,9 @@ class GradientProcedure:
         For each loss, which entry of `Batch.targets` it reads.
     monitors : sequence of callables
         Further quantities, of training batches as they pass and of evaluated rows.
+    weights : int or None
+        Which entry of `Batch.targets` holds a weight for each row, with mean 1 over all rows, by which the loss of a
+        training batch is multiplied before its mean; None where all rows count alike.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class GradientProcedure:
         encodings: Sequence[int],
         *,
         monitors: Sequence[Monitor] = (),
+        weights: int | None = None,
     ) -> None:
         import jax.numpy as jnp
 
@@ -67,6 +71,7 @@ class GradientProcedure:
         self.optimizer = optimizer
         self.losses = tuple(losses)
         self.monitors = tuple(monitors)
+        self._weights = weights
         self.units = int(model.output_shape[-1])
         self.width = widest(model)
         # rows that fill up a batch must not be seen by its other rows
@@ -139,7 +144,10 @@ class GradientProcedure:
             raw, other, penalties = self.model.stateless_call(
                 trainable, state.other, batch.inputs, training=True, return_losses=True
             )
-            loss = self._mean(self.pointwise(hyper.loss, raw, batch.targets), batch) + sum(penalties)
+            values = self.pointwise(hyper.loss, raw, batch.targets)
+            if self._weights is not None:
+                values = values * batch.targets[self._weights]
+            loss = self._mean(values, batch) + sum(penalties)
             return loss, (other, raw)
 
         (loss, (other, raw)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
