@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossmith import data, divergence, losses, models, report, studies, training
+    from lossmith import data, divergence, estimators, losses, models, report, studies, training
     from lossmith._errors import LossmithError
     from lossmith.compare import compare
     from lossmith.data import load
@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "data",
     "divergence",
+    "estimators",
     "load",
     "losses",
     "models",
