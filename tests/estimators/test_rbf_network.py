@@ -138,7 +138,7 @@ def test_forward_selection_takes_nothing_of_noise():
         len(forward_selection(np.ones((300, 1)), RNG.uniform(size=(300, 50)), RNG.normal(size=(300, 1)), most=50))
         for _ in range(10)
     ]
-    assert np.mean(taken) <= 1
+    assert np.mean(taken) <= 2
 
 
 def test_friedman_and_what_counts_in_it():

@@ -138,12 +138,19 @@ def solve(tail: np.ndarray, units: np.ndarray, targets: np.ndarray, ridge: float
     The ridge becomes rows below the units; without it, the solution of least norm among the best.
     """
     from scipy.linalg import lstsq
+    from scipy.linalg.lapack import dgels
 
     k, m = tail.shape[1], units.shape[1]
     matrix, wanted = np.hstack([tail, units]), targets
     if ridge:
         below = np.hstack([np.zeros((m, k)), np.sqrt(ridge) * np.eye(m)])
         matrix, wanted = np.vstack([matrix, below]), np.vstack([targets, np.zeros((m, targets.shape[1]))])
+    if len(matrix) > matrix.shape[1]:
+        factors, weights, failed = dgels(matrix, wanted)
+        diagonal = np.abs(np.diagonal(factors))
+        # columns that depend on each other need a solver that pivots
+        if not failed and diagonal.min() > RANK * diagonal.max():
+            return weights[:k], weights[k : k + m]
     weights = lstsq(matrix, wanted, lapack_driver="gelsy" if ridge else "gelsd", check_finite=False)[0]
     return weights[:k], weights[k:]
 
