@@ -11,14 +11,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from lossmith.estimators import RBFNetworkClassifier, RBFNetworkRegressor
+from lossmith.estimators import RBFNetworkClassifier, RBFNetworkRegressor, SelfOrganizingMap
 
 CHECKED = [
     RBFNetworkClassifier(random_state=0),
     RBFNetworkRegressor(random_state=0),
     RBFNetworkRegressor(centers="forward", width="nearest", ridge=0.1, random_state=0),
+    SelfOrganizingMap(rows=3, columns=4, epochs=5, random_state=0),
 ]
 TRAINED = [
+    SelfOrganizingMap(rows=2, columns=3, training="online", grid="hexagonal", epochs=2, random_state=0),
     RBFNetworkClassifier(loss="hinge", n_centers=4, epochs=2, random_state=0),
     RBFNetworkRegressor(loss="huber", n_centers=4, epochs=2, random_state=0),
 ]

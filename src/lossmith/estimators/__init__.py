@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lossmith.estimators._files import load
     from lossmith.estimators._rbf import RBFNetworkClassifier, RBFNetworkRegressor
+    from lossmith.estimators._som import SelfOrganizingMap
+    from lossmith.estimators._som_map import SomMap
+    from lossmith.estimators._som_radius import suggest_radius
 
 __all__ = [
     "RBFNetworkClassifier",
     "RBFNetworkRegressor",
+    "SelfOrganizingMap",
+    "SomMap",
     "load",
+    "suggest_radius",
 ]
 
 _NAMES = {
     "RBFNetworkClassifier": "_rbf",
     "RBFNetworkRegressor": "_rbf",
+    "SelfOrganizingMap": "_som",
+    "SomMap": "_som_map",
     "load": "_files",
+    "suggest_radius": "_som_radius",
 }
 
 
