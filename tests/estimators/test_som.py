@@ -252,7 +252,7 @@ def test_what_cannot_be_used_is_said(values, message):
 
 @pytest.mark.parametrize("rows", [np.full((3, 2), np.nan), np.array([[1.0, np.inf], [0.0, 1.0]])])
 def test_rows_without_numbers(rows):
-    with pytest.raises(ValueError, match="without any value|infinity"):
+    with pytest.raises(ValueError, match=r"without any value|infinity"):
         SelfOrganizingMap().fit(rows)
 
 

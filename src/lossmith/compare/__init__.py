@@ -25,6 +25,7 @@ from lossmith.compare._spec import (
 
 if TYPE_CHECKING:
     from lossmith.compare.api import compare
+    from lossmith.compare.model_axis import compare_models
     from lossmith.compare.stored import best_model, load, repeat, resume
     from lossmith.compare.trained import TrainedModel
 
@@ -43,12 +44,13 @@ __all__ = [
     "TrainedModel",
     "best_model",
     "compare",
+    "compare_models",
     "load",
     "repeat",
     "resume",
 ]
 
-_LAZY = {"compare": "api", "TrainedModel": "trained"} | dict.fromkeys(
+_LAZY = {"compare": "api", "TrainedModel": "trained", "compare_models": "model_axis"} | dict.fromkeys(
     ("best_model", "load", "repeat", "resume"), "stored"
 )
 

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lossmith.estimators._classical import CLASSICAL, classical
     from lossmith.estimators._files import load
     from lossmith.estimators._rbf import RBFNetworkClassifier, RBFNetworkRegressor
     from lossmith.estimators._som import SelfOrganizingMap
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
     from lossmith.estimators._som_radius import suggest_radius
 
 __all__ = [
+    "CLASSICAL",
     "RBFNetworkClassifier",
     "RBFNetworkRegressor",
     "SelfOrganizingMap",
     "SomMap",
+    "classical",
     "load",
     "suggest_radius",
 ]
 
 _NAMES = {
+    "CLASSICAL": "_classical",
     "RBFNetworkClassifier": "_rbf",
     "RBFNetworkRegressor": "_rbf",
     "SelfOrganizingMap": "_som",
     "SomMap": "_som_map",
+    "classical": "_classical",
     "load": "_files",
     "suggest_radius": "_som_radius",
 }

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
+from lossmith.compare._model_spec import ModelComparison
 from lossmith.compare._spec import Comparison
+from lossmith.estimators._som_map import SomMap
 from lossmith.losses import Loss
 
 if TYPE_CHECKING:
@@ -110,3 +112,18 @@ def _loss_plot(loss: Loss, **options: Any) -> list[Axes]:
 _views.register(Loss, "text", _loss_text)
 _views.register(Loss, "html", _loss_html)
 _views.register(Loss, "plot", _loss_plot)
+
+
+def _simple(name: str) -> Any:
+    def show_(result: Any, **options: Any) -> Any:
+        module = importlib.import_module("lossmith.report.simple")
+        return getattr(module, name)(result, **options)
+
+    return show_
+
+
+for _result in (ModelComparison, SomMap):
+    _views.register(_result, "plot", _simple("draw"))
+    _views.register(_result, "text", _simple("as_text"))
+    _views.register(_result, "html", _simple("embedded"))
+    _views.register(_result, "report", _simple("write"))
