@@ -96,7 +96,7 @@ def compare_models(
     parts = make_folds(dataset, folds, seed=seed)
     chosen, notes = entries(models, losses, dataset)
     n_train = int(0.8 * min(len(train) for train, _ in parts.parts))
-    options = {
+    options: dict[str, Any] = {
         "metric": metric,
         "margin": margin,
         "optimizer": optimizer,

@@ -10,6 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossmith.estimators._classical import CLASSICAL, classical
+    from lossmith.estimators._evaluation import (
+        Confusion,
+        adjusted_r2,
+        confusion,
+        fairness,
+        importance,
+        learning_curve,
+        partial_dependence,
+        precision_recall_curve,
+        roc_curve,
+        validation_curve,
+    )
     from lossmith.estimators._files import load
     from lossmith.estimators._rbf import RBFNetworkClassifier, RBFNetworkRegressor
     from lossmith.estimators._som import SelfOrganizingMap
@@ -18,13 +30,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSICAL",
+    "Confusion",
     "RBFNetworkClassifier",
     "RBFNetworkRegressor",
     "SelfOrganizingMap",
     "SomMap",
+    "adjusted_r2",
     "classical",
+    "confusion",
+    "fairness",
+    "importance",
+    "learning_curve",
     "load",
+    "partial_dependence",
+    "precision_recall_curve",
+    "roc_curve",
     "suggest_radius",
+    "validation_curve",
 ]
 
 _NAMES = {
@@ -36,6 +58,16 @@ _NAMES = {
     "classical": "_classical",
     "load": "_files",
     "suggest_radius": "_som_radius",
+    "Confusion": "_evaluation",
+    "adjusted_r2": "_evaluation",
+    "confusion": "_evaluation",
+    "fairness": "_evaluation",
+    "importance": "_evaluation",
+    "learning_curve": "_evaluation",
+    "partial_dependence": "_evaluation",
+    "precision_recall_curve": "_evaluation",
+    "roc_curve": "_evaluation",
+    "validation_curve": "_evaluation",
 }
 
 

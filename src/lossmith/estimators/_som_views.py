@@ -28,6 +28,14 @@ class MapViews:
     distance: str
     n_features_in_: int
 
+    def quantization_error(self, X: Any) -> float:
+        """Return the mean distance of rows to their best unit."""
+        raise NotImplementedError
+
+    def topographic_error(self, X: Any) -> float:
+        """Return the share of rows whose two best units are no neighbours."""
+        raise NotImplementedError
+
     def transform(self, X: Any) -> np.ndarray:
         """Return distances to every unit."""
         raise NotImplementedError
