@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from lossmith._catalogue import Catalogue
-from lossmith.studies import tutorial
+from lossmith.studies import classical_models, lecture_models, maps, term_deposits, tutorial
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 
 __all__ = ["STUDIES", "Row", "RowVerdict", "Study", "StudyResult"]
 
-STUDIES: Catalogue[Study] = Catalogue("study", [tutorial.STUDY])
+STUDIES: Catalogue[Study] = Catalogue(
+    "study", [tutorial.STUDY, lecture_models.STUDY, classical_models.STUDY, term_deposits.STUDY, maps.STUDY]
+)

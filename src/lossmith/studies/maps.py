@@ -43,7 +43,7 @@ def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult
     if progress is not None:
         progress(1, 2, "training", "credit applications")
     found, figures = _credit(pl.read_csv(path))
-    return StudyResult("maps", tuple([*rows, *found]), figures)
+    return StudyResult("maps", (*rows, *found), figures)
 
 
 def _own_map(quick: bool) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def _k_means() -> Row:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # stopping early is the point
             sums.append(float(model.estimator("clustering", seed=0).fit(X).inertia_))
-    falling = all(one >= other for one, other in zip(sums, sums[1:], strict=False))
+    falling = all(one >= other for one, other in itertools.pairwise(sums))
     words = "falls" if falling else "does not fall"
     return shown(
         "H-B02", CLAIMS["H-B02"], f"{words}: {', '.join(f'{value:.0f}' for value in sums)} after 1, 2, 5, 100 rounds",
