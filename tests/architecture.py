@@ -17,6 +17,7 @@ LAYERS = {
     "_checks": 0,
     "_errors": 0,
     "_names": 0,
+    "_tensor_file": 0,
     "_views": 0,
     "divergence": 1,
     "data": 1,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lossmith.cli import _models as models_command
 from lossmith.cli import _options as options
 from lossmith.cli import _results as results
 
@@ -46,8 +47,8 @@ def add(app: typer.Typer) -> None:
             typer.Option(
                 "--models",
                 "--model",
-                metavar="NAME:k=v",
-                help="Model, such as `mlp:hidden=50`.",
+                metavar="NAME:k=v,...",
+                help="Model, such as `mlp:hidden=50`; several, or a classical one such as `random_forest`, are compared with each other on the same folds.",
                 rich_help_panel=_FACTORS,
             ),
         ] = None,
@@ -96,6 +97,15 @@ def add(app: typer.Typer) -> None:
             int | None,
             typer.Option("--batch-size", metavar="N", min=1, help="Rows in a step.", rich_help_panel=_PROTOCOL),
         ] = None,
+        folds: Annotated[
+            str,
+            typer.Option(
+                "--folds",
+                metavar="KxR",
+                help="With several models: `5x2`, `10` or `holdout:10`.",
+                rich_help_panel=_PROTOCOL,
+            ),
+        ] = "5x2",
         metric: Annotated[
             str | None,
             typer.Option(
@@ -173,6 +183,40 @@ def add(app: typer.Typer) -> None:
         from lossmith.compare import compare as run
 
         shape = "json" if json else results.check_format(format)
+        names = options.names(models)
+        if models_command.is_asked_for(names):
+            return models_command.run(
+                source,
+                names,
+                shape=shape,
+                out=out,
+                report=report,
+                quiet=quiet,
+                strict=strict,
+                refused={
+                    "--noise": noise,
+                    "--protocol published": protocol != "fair",
+                    "--save-model": save_model,
+                    "--dry-run": dry_run,
+                    "--store": store,
+                },
+                target=target,
+                losses=",".join(losses) if losses else None,
+                folds=folds,
+                metric=metric,
+                margin=margin,
+                optimizer=options.one(optimizers, option="--optimizers"),
+                learning_rates=learning_rates,
+                epochs=epochs,
+                batch_size=batch_size,
+                time_limit=options.seconds(time_limit, option="--time-limit"),
+                seed=seed,
+                task=task,
+                group=group,
+                order=order,
+                drop=[column for text in drop or () for column in text.split(",")],
+                data_dir=data_dir,
+            )
         keep = options.store_file(store, out)
         if out is not None and not dry_run:
             out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,19 @@ import typer
 from lossmith._errors import InvalidInputError
 from lossmith._names import split_names
 
-__all__ = ["DEFAULT_STORE", "Json", "Out", "Quiet", "Report", "Seed", "StoreFile", "one", "seconds", "store_file"]
+__all__ = [
+    "DEFAULT_STORE",
+    "Json",
+    "Out",
+    "Quiet",
+    "Report",
+    "Seed",
+    "StoreFile",
+    "names",
+    "one",
+    "seconds",
+    "store_file",
+]
 
 DEFAULT_STORE = "lossmith.db"
 
@@ -73,6 +85,17 @@ def one(texts: list[str] | None, *, option: str) -> str | None:
             f"{option} {','.join(texts)!r}", expected="one name", advice="run one comparison for each"
         )
     return names[0]
+
+
+def names(texts: list[str] | None) -> list[str]:
+    """Return the names of a comma list that may be given in parts.
+
+    Examples
+    --------
+    >>> names(["mlp:hidden=50,dropout=0.1,knn", "rbf"])
+    ['mlp:hidden=50,dropout=0.1', 'knn', 'rbf']
+    """
+    return [name for text in texts or () for name in split_names(text)]
 
 
 def seconds(text: str | None, *, option: str) -> float | None:

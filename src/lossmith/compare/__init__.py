@@ -26,6 +26,7 @@ from lossmith.compare._spec import (
 if TYPE_CHECKING:
     from lossmith.compare.api import compare
     from lossmith.compare.interim import InterruptedComparison
+    from lossmith.compare.model_axis import compare_models
     from lossmith.compare.stored import best_model, load, repeat, resume
     from lossmith.compare.trained import TrainedModel
 
@@ -45,14 +46,18 @@ __all__ = [
     "TrainedModel",
     "best_model",
     "compare",
+    "compare_models",
     "load",
     "repeat",
     "resume",
 ]
 
-_LAZY = {"compare": "api", "InterruptedComparison": "interim", "TrainedModel": "trained"} | dict.fromkeys(
-    ("best_model", "load", "repeat", "resume"), "stored"
-)
+_LAZY = {
+    "compare": "api",
+    "compare_models": "model_axis",
+    "InterruptedComparison": "interim",
+    "TrainedModel": "trained",
+} | dict.fromkeys(("best_model", "load", "repeat", "resume"), "stored")
 
 
 def __getattr__(name: str) -> Any:

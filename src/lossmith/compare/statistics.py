@@ -92,7 +92,7 @@ def estimate(values: Floats, *, level: float = 0.95) -> Estimate:
     return Estimate(found.mean, low, high, level, found.n, deviation)
 
 
-def contrast(differences: Floats, rows: Floats | None = None) -> Contrast:
+def contrast(differences: Floats, rows: Floats | None = None, *, overlap: float = 0.0) -> Contrast:
     """Return mean and standard error of paired differences.
 
     Parameters
@@ -102,6 +102,10 @@ def contrast(differences: Floats, rows: Floats | None = None) -> Contrast:
     rows : ndarray of shape (n_seeds, n_rows), optional
         The same differences, test row by test row (see `Metric.contributions`), NaN for rows that a seed did not test.
         With them the error covers the choice of the test rows as well; see `sampled_rows.row_variance`.
+    overlap : float
+        Test rows over training rows, where the same rows train in several folds or draws: their differences are then
+        correlated, and the variance of the mean is (1/n + overlap) s^2 instead of s^2 / n. More of them do not remove
+        the second part. Source: Nadeau, Bengio, Inference for the generalization error, 2003.
 
     Raises
     ------
@@ -136,6 +140,9 @@ def contrast(differences: Floats, rows: Floats | None = None) -> Contrast:
     else:
         error = float(np.std(values, ddof=1)) / math.sqrt(n)
         found = Contrast(float(values.mean()), error, float(n - 1), n)
+    if overlap and n > 1 and found.error > 0:
+        floor = overlap * n * found.error**2
+        return Contrast(found.mean, math.sqrt(found.error**2 + floor), found.freedom, n, floor)
     if rows is None or n < 2:
         return found
     variance, floor, freedom = row_variance(np.asarray(rows, dtype=np.float64)[kept], at_least=found.error**2)

@@ -88,6 +88,7 @@ def judge(
     looks: int = 1,
     reference: str | None = None,
     rows: Mapping[str, Floats] | None = None,
+    overlap: float = 0.0,
 ) -> Judgement:
     """Return the verdict on every loss from the judged metric of its runs.
 
@@ -115,6 +116,8 @@ def judge(
     rows : mapping of str to ndarray of shape (n_seeds, n_rows), optional
         `Metric.contributions` of every loss, NaN for rows that a seed did not test. With them the intervals cover the
         choice of test rows as well as the seeds; without them they say nothing about the next test set.
+    overlap : float
+        Of the training rows of several folds; see `statistics.contrast`.
 
     Raises
     ------
@@ -139,7 +142,7 @@ def judge(
     order = sorted(oriented, key=lambda loss: -means[loss])
     against = reference or order[0]
     others = [loss for loss in order if loss != against]
-    contrasts = {loss: _contrast(oriented, cells, loss, against) for loss in others}
+    contrasts = {loss: _contrast(oriented, cells, loss, against, overlap) for loss in others}
     family = len(others)
     if reference is None and margin < NARROW * _spread(contrasts):
         family = len(order) * (len(order) - 1) // 2
@@ -156,7 +159,7 @@ def judge(
         known = found.get(loss if leader == against else leader)
         if against in (loss, leader) and known is not None:
             return known.verdict == "equivalent"
-        bounds = statistics.interval(_contrast(oriented, cells, loss, leader), 1.0 - alpha / pairs)
+        bounds = statistics.interval(_contrast(oriented, cells, loss, leader, overlap), 1.0 - alpha / pairs)
         return verdict(*bounds, margin) == "equivalent"
 
     ranks = _ranks(order, equivalent)
@@ -217,14 +220,16 @@ def _filled_rows(
     return filled
 
 
-def _contrast(oriented: Mapping[str, Floats], cells: Mapping[str, Floats] | None, loss: str, against: str) -> Contrast:
+def _contrast(
+    oriented: Mapping[str, Floats], cells: Mapping[str, Floats] | None, loss: str, against: str, overlap: float = 0.0
+) -> Contrast:
     with np.errstate(invalid="ignore"):  # two runs that are infinitely bad do not differ
         gaps = oriented[loss] - oriented[against]
         gaps = np.where(oriented[loss] == oriented[against], 0.0, gaps)
         grid = None if cells is None else cells[loss] - cells[against]
     if grid is not None and not np.isfinite(gaps).all():
         grid = None
-    return statistics.contrast(gaps, grid)
+    return statistics.contrast(gaps, grid, overlap=overlap)
 
 
 def _beside(

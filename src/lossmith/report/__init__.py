@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lossmith import _views
+from lossmith.compare._model_spec import ModelComparison
 from lossmith.compare._spec import Comparison
 from lossmith.divergence import Approximation, Measurement, Projections, Survey, Sweep
 from lossmith.drift._result import Drift
 from lossmith.estimators._reliability import ReliabilityCurve
+from lossmith.estimators._som_map import SomMap
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 
@@ -137,6 +139,7 @@ _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "drift": (Drift,),
     "lint": (LintResult,),
     "reliability": (ReliabilityCurve,),
+    "simple": (ModelComparison, SomMap),
 }
 for _home, _results in _HOMES_OF_RESULTS.items():
     for _result in _results:

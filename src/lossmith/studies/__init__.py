@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossmith._catalogue import Catalogue
-from lossmith.studies import kl_report, label_noise, tutorial
+from lossmith.studies import classical_models, kl_report, label_noise, lecture_models, maps, term_deposits, tutorial
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 
 __all__ = ["STUDIES", "Row", "RowVerdict", "Study", "StudyResult"]
@@ -14,5 +14,9 @@ STUDIES: Catalogue[Study] = Catalogue(
         tutorial.STUDY,
         kl_report.STUDY,
         label_noise.STUDY,
+        lecture_models.STUDY,
+        classical_models.STUDY,
+        term_deposits.STUDY,
+        maps.STUDY,
     ],
 )

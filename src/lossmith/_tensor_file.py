@@ -1,0 +1,184 @@
+"""One safetensors file that holds arrays and a configuration which is only data: written whole, read with suspicion.
+
+Nothing in a file is executed or imported. The header's length is held against the size of the file before anything is
+read, JSON is parsed strictly, and a checksum covers names, types, shapes, numbers and configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lossmith._errors import ModelFileError
+
+__all__ = ["PathType", "damaged", "pack", "read", "unpack", "write"]
+
+MOST_HEADER = 2**26  # bytes
+SAVE_AGAIN = "save the model again, or copy the file again"
+
+PathType = str | os.PathLike[str]
+
+
+def pack(configuration: Mapping[str, Any], tensors: Mapping[str, Any], *, format: str) -> bytes:  # noqa: A002
+    """Return configuration and arrays as the bytes of a safetensors file; equal content gives equal bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = pack({"kind": "line"}, {"slope": np.array([2.0])}, format="example 1")
+    >>> configuration, arrays = unpack(data, format="example 1")
+    >>> configuration, arrays["slope"].tolist()
+    ({'kind': 'line'}, [2.0])
+    """
+    import numpy as np
+    import safetensors.numpy
+
+    whole = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in tensors.items()}
+    described = {"format": format, "configuration": configuration, "sha256": _digest(configuration, whole)}
+    # one entry: the library writes several in an order that changes from run to run
+    return safetensors.numpy.save(whole, metadata={"lossmith": _canonical(described)})
+
+
+def write(data: bytes, path: PathType) -> None:
+    """Write the bytes of a file, whole or not at all; its folder is made.
+
+    Raises
+    ------
+    ModelFileError
+        The path cannot be written.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        current = os.umask(0)  # the system tells the permissions that new files lack only when they are set
+        os.umask(current)
+        os.chmod(temporary, 0o666 & ~current)
+        os.replace(temporary, target)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise ModelFileError(
+            f"cannot write {str(target)!r}: {error.strerror or error}",
+            expected="a path that can be written",
+            advice="give another path or free the folder",
+        ) from error
+
+
+def read(path: PathType, *, format: str) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002
+    """Return configuration and arrays of a file.
+
+    Raises
+    ------
+    ModelFileError
+        The file misses, is damaged, foreign, or of another format.
+    """
+    name = repr(str(path))
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"
+        ) from error
+    return unpack(data, format=format, name=name)
+
+
+def unpack(data: bytes, *, format: str, name: str = "the file") -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002
+    """Return the configuration and arrays that `pack` turned into `data`.
+
+    Raises
+    ------
+    ModelFileError
+        See `read`.
+    """
+    import safetensors
+    import safetensors.numpy
+
+    described = _described(data, format, name)
+    try:
+        tensors = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise damaged(name, str(error)) from error
+    try:
+        sound = _digest(described["configuration"], tensors) == described["sha256"]
+    except (ValueError, RecursionError) as error:
+        raise damaged(name, "its configuration is no JSON") from error
+    if not sound or not isinstance(described["configuration"], dict):
+        raise damaged(name, "its content does not fit its checksum")
+    return described["configuration"], tensors
+
+
+def damaged(name: str, reason: str) -> ModelFileError:
+    """Return the error that says what is wrong with a file, in one line."""
+    words = " ".join(reason.split())
+    return ModelFileError(f"{name} is damaged: {words[:300]}", expected="a whole model file", advice=SAVE_AGAIN)
+
+
+def _described(data: bytes, format: str, name: str) -> dict[str, Any]:  # noqa: A002
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or not 2 <= length <= min(len(data) - 8, MOST_HEADER):
+        raise ModelFileError(
+            f"{name} is no safetensors file, or is cut off", expected="a model file", advice=SAVE_AGAIN
+        )
+    header = _parsed(data[8 : 8 + length], name)
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("lossmith"), str):
+        raise ModelFileError(
+            f"{name} is no model of lossmith", expected=f"a file of the format {format!r}", advice="check the path"
+        )
+    described = _parsed(metadata["lossmith"], name)
+    if not isinstance(described, dict) or not isinstance(described.get("format"), str):
+        raise damaged(name, "its metadata are not what lossmith writes")
+    if described["format"] != format:
+        raise ModelFileError(
+            f"{name} has the format {described['format'][:40]!r}",
+            expected=repr(format),
+            advice="open it with what wrote it, or a later version",
+        )
+    if described.keys() != {"format", "configuration", "sha256"} or len(metadata) > 1:
+        raise damaged(name, "its metadata are not what lossmith writes")
+    return described
+
+
+def _canonical(described: Mapping[str, Any]) -> str:
+    return json.dumps(described, ensure_ascii=True, allow_nan=False)
+
+
+def _digest(configuration: Any, tensors: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of configuration and arrays: names, types, shapes and bytes."""
+    found = hashlib.sha256()
+    index = {name: [tensors[name].dtype.str, list(tensors[name].shape)] for name in sorted(tensors)}
+    found.update(_canonical({"configuration": configuration, "tensors": index}).encode())
+    for name in sorted(tensors):
+        found.update(tensors[name].tobytes())
+    return found.hexdigest()
+
+
+def _parsed(text: str | bytes, name: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_different, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise damaged(name, "its header is no JSON") from error
+
+
+def _different(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key!r} stands twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,123 @@
+"""Files of estimators: the same predictions after a round trip, and nothing but an error for anything else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris, make_friedman1
+from sklearn.exceptions import NotFittedError
+
+from lossmith import _tensor_file as tensor_file
+from lossmith._errors import InvalidInputError, ModelFileError
+from lossmith.estimators import RBFNetworkClassifier, RBFNetworkRegressor, load
+from lossmith.estimators import _files as files
+
+X, Y = load_iris(return_X_y=True)
+
+
+@pytest.mark.parametrize("labels", [Y, np.array(["a", "b", "c"])[Y], Y == 1])
+def test_a_classifier_comes_back(tmp_path, labels):
+    model = RBFNetworkClassifier(n_centers=8, random_state=0).fit(X, labels)
+    model.save(tmp_path / "new" / "iris.safetensors")
+    again = load(tmp_path / "new" / "iris.safetensors")
+    assert type(again) is type(model) and again.get_params() == model.get_params()
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert np.array_equal(again.predict(X), model.predict(X)) and again.classes_.dtype.kind == model.classes_.dtype.kind
+
+
+def test_a_regressor_goes_on_learning(tmp_path):
+    inputs, y = make_friedman1(120, random_state=0)
+    model = RBFNetworkRegressor(centers=inputs[:6], width=1.0, random_state=np.random.RandomState(0))
+    model.partial_fit(inputs[:60], y[:60]).save(tmp_path / "a")
+    again = load(tmp_path / "a")
+    assert np.array_equal(again.predict(inputs), model.predict(inputs)) and again.random_state is None
+    for one in (model, again):
+        one.partial_fit(inputs[60:], y[60:])
+    assert np.array_equal(again.predict(inputs), model.predict(inputs))
+
+
+def test_equal_models_give_equal_bytes():
+    one, two = (RBFNetworkClassifier(random_state=3).fit(X, Y) for _ in range(2))
+    assert files.to_bytes(one) == files.to_bytes(two)
+
+
+def test_what_is_not_fitted_or_nameable_is_refused(tmp_path):
+    with pytest.raises(NotFittedError):
+        RBFNetworkRegressor().save(tmp_path / "a")
+    model = RBFNetworkRegressor(random_state=0).fit(X, X[:, 0])
+    model.optimizer = print
+    with pytest.raises(InvalidInputError, match="cannot hold"):
+        model.save(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def _content() -> bytes:
+    return files.to_bytes(RBFNetworkClassifier(n_centers=3, random_state=0).fit(X, Y))
+
+
+@pytest.mark.parametrize("cut", [0, 7, 8, 100, -1])
+def test_cut_files(tmp_path, cut):
+    path = tmp_path / "a"
+    path.write_bytes(_content()[:cut])
+    with pytest.raises(ModelFileError):
+        load(path)
+
+
+def test_every_tenth_byte_changed():
+    data = _content()
+    for place in range(0, len(data), max(1, len(data) // 60)):
+        spoiled = bytearray(data)
+        spoiled[place] ^= 0x21
+        with pytest.raises(ModelFileError):
+            tensor_file.unpack(bytes(spoiled), format=files.FORMAT)
+
+
+def _changed(change) -> bytes:
+    """Return the file with other content and a checksum that fits it."""
+    configuration, tensors = tensor_file.unpack(_content(), format=files.FORMAT)
+    change(configuration, tensors)
+    return tensor_file.pack(configuration, tensors, format=files.FORMAT)
+
+
+CHANGES = {
+    "another class": lambda c, t: c.update(kind="Popen"),
+    "private class": lambda c, t: c.update(kind="__init__"),
+    "unknown entry": lambda c, t: c.update(more=1),
+    "unknown parameter": lambda c, t: c["parameters"].update(evil=1),
+    "wrong parameter": lambda c, t: c["parameters"].update(width="x"),
+    "missing array": lambda c, t: t.pop("learned/centers"),
+    "other shape": lambda c, t: t.update({"learned/gamma": np.ones(99)}),
+    "not finite": lambda c, t: t.update({"learned/tail": t["learned/tail"] * np.nan}),
+    "negative width": lambda c, t: t.update({"learned/gamma": -t["learned/gamma"]}),
+    "one class": lambda c, t: c["learned"].update(classes=["text", "a"]),
+    "classes of a strange type": lambda c, t: c["learned"].update(classes=["|O", 1, 2, 3]),
+    "array elsewhere": lambda c, t: t.update({"other/x": np.ones(1)}),
+    "unknown loss": lambda c, t: c["learned"].update(loss="no_such"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_files_with_a_right_checksum_and_wrong_content(tmp_path, name):
+    (tmp_path / "a").write_bytes(_changed(CHANGES[name]))
+    with pytest.raises(ModelFileError) as error:
+        load(tmp_path / "a")
+    assert "\n" not in str(error.value)
+
+
+def test_foreign_files(tmp_path):
+    import safetensors.numpy
+
+    path = tmp_path / "a"
+    path.write_bytes(safetensors.numpy.save({"x": np.ones(2)}))
+    with pytest.raises(ModelFileError, match="no model of lossmith"):
+        load(path)
+    path.write_bytes(tensor_file.pack({}, {}, format="lossmith model 1"))
+    with pytest.raises(ModelFileError, match="has the format 'lossmith model 1'"):
+        load(path)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load(tmp_path / "missing")
+    path.write_bytes((8).to_bytes(8, "little") + json.dumps([1, 2, 3])[:8].encode())
+    with pytest.raises(ModelFileError):
+        load(path)
