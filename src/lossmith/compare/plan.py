@@ -13,6 +13,7 @@ from lossmith._names import split_names
 from lossmith.compare import metrics
 from lossmith.compare._spec import NotApplicable, Protocol, Settings
 from lossmith.compare.encodings import fit_encoding
+from lossmith.compare.image_defaults import defaults_for
 from lossmith.losses import LOSSES, PUBLISHED, Loss
 from lossmith.losses import get as get_loss
 
@@ -235,6 +236,8 @@ def _one_gradient(loss: Loss, other: Loss) -> bool:
 
 def outside_share(loss: Loss, dataset: Dataset) -> float:
     """Return the share of rows whose encoded target lies outside the domain of `loss`."""
+    if dataset.soft_target is not None and loss.encoding == "distribution":
+        return float(np.asarray(loss.outside(dataset.soft_target.astype(np.float32))).mean())
     encoding = fit_encoding(loss.encoding, dataset.target, n_classes=dataset.n_classes)
     return float(np.asarray(loss.outside(encoding.encode(dataset.target))).mean())
 
@@ -286,11 +289,14 @@ def make_plan(
     from lossmith import models
 
     published = PUBLISHED_SETTINGS.get(dataset.name) if protocol == "published" else None
-    configured = learning_rate if learning_rate is not None else DEFAULTS.learning_rate
-    family = models.get(model or (published[0] if published else DEFAULTS.model))
+    images = defaults_for(dataset, n_train=n_train, published=protocol == "published")
+    configured = learning_rate if learning_rate is not None else (images or DEFAULTS).learning_rate
+    family = models.get(model or (published[0] if published else (images or DEFAULTS).model))
     default_epochs, default_batch = default_lengths(n_train)
     if protocol == "published":
         default_epochs, default_batch = (published[1] if published else 100), 32
+    if images is not None:
+        default_epochs, default_batch = images.epochs, images.batch_size
     auto = seeds == "auto"
     if protocol not in ("fair", "published"):
         raise InvalidInputError(f"protocol {protocol!r}", expected="fair or published")
@@ -324,7 +330,7 @@ def make_plan(
     settings = Settings(
         losses=tuple(str(loss) for loss in candidates),
         model=str(family),
-        optimizer=optimizer or DEFAULTS.optimizer,
+        optimizer=optimizer or (images or DEFAULTS).optimizer,
         learning_rate=configured,
         learning_rates=rates,
         seeds=count,

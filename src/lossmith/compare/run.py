@@ -88,7 +88,8 @@ def plan_for(
     else:
         n_train = len(datasets.split(dataset, seed=seed).train)
     plan = make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
-    if not plan.model.fields and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
+    slow = not plan.model.fields or plan.model.execution == "sequential"
+    if slow and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
         # five rates of a convolution on a CPU are five times the wait: only when asked for
         return make_plan(
             dataset, protocol=protocol, seed=seed, n_train=n_train, **{**options, "learning_rates": "configured"}
@@ -97,7 +98,7 @@ def plan_for(
 
 
 def _is_sequential(plan: Plan) -> bool:
-    """Return whether a model of the user's own is trained one run after the other on this machine."""
+    """Return whether a plan's model is trained one run after the other on this machine."""
     load_keras()
     shape = Seats(plan)[0].encoder.input_shape
     return (
@@ -168,24 +169,31 @@ class Execution:
                 self._shares[key] = sizes[key] * epochs / all_epochs
                 self._progress(min(done_before + sum(self._shares.values()), total), total, "training", "")
 
-        def make(program: HeadProgram, trials: tuple[int, ...]) -> Any:
-            return lambda: (program, *group_data(self.plan, program, self.seats, trials))
+        def make(program: HeadProgram, key: str, trials: tuple[int, ...]) -> Any:
+            return lambda: (program, *group_data(self.plan, program, self.seats, trials), self._checkpoints(key))
 
         def done(key: str, arrays: dict[str, np.ndarray]) -> None:
             self.keeper.save(key, arrays)
             self.groups[key] = arrays
+            if (states := self._checkpoints(key)) is not None:
+                states.discard()
             report(key, 1, 1)
 
         def source() -> Any:
             for program, key, trials in wanted:
                 if self.deadline is not None and self.clock() > self.deadline and self.finished():
                     return
-                yield key, make(program, trials)
+                yield key, make(program, key, trials)
 
         if self._progress is not None:
             self._progress(done_before, total, "compiling", "")
         train_groups(self.trainers, source(), done, progress=report)  # type: ignore[arg-type]
         self._train_baselines(min(n_seeds, self.finished()))
+
+    def _checkpoints(self, key: str) -> Any:
+        """Return where the runs of a group keep their state from epoch to epoch; None in memory."""
+        kept = getattr(self.keeper, "checkpoints", None)
+        return None if kept is None else kept(key)
 
     def _wanted(self, n_seeds: int) -> list[tuple[HeadProgram, str, tuple[int, ...]]]:
         missing = [

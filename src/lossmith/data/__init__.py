@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lossmith.data._built_in import BUILT_IN, BuiltIn, worms_counts
 from lossmith.data._downloads import keras_folder
-from lossmith.data._encoder import Encoder, fit_encoder
+from lossmith.data._encoder import PIXEL, Encoder, fit_encoder
 from lossmith.data._human_labels import HUMAN_LABELS, HumanLabels
 from lossmith.data._image_folder import load_image_folder
 from lossmith.data._image_sets import IMAGE_SETS, ImageSet, load_image_set
@@ -22,6 +22,7 @@ __all__ = [
     "BUILT_IN",
     "HUMAN_LABELS",
     "IMAGE_SETS",
+    "PIXEL",
     "BuiltIn",
     "Column",
     "ColumnKind",

@@ -106,7 +106,7 @@ class Model:
                 ) from error
         return replace(self, values={**self.values, **values})
 
-    def network(self, input_shape: tuple[int, ...], units: int) -> Any:
+    def network(self, input_shape: tuple[int, ...], units: int, *, portable: bool = False) -> Any:
         """Return a built `keras.Model` that ends in raw scores; global random states are left as they were.
 
         Parameters
@@ -115,6 +115,8 @@ class Model:
             Shape of one sample, without the batch axis.
         units : int
             Width of the raw output.
+        portable : bool
+            Of layers that Keras itself has, for files that are read without lossmith; the variables are the same.
 
         Raises
         ------
@@ -129,7 +131,8 @@ class Model:
             )
         # drawing the values of the variables compiles little functions
         with undisturbed_random(), compilation_cache():
-            return self.build(input_shape, units, **self.configuration)
+            options = {"portable": True} if portable and self.execution == "sequential" else {}
+            return self.build(input_shape, units, **self.configuration, **options)
 
     def __str__(self) -> str:
         return format_name(self.name, dict(self.values))

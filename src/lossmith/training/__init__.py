@@ -9,6 +9,7 @@ from __future__ import annotations
 from lossmith.training._backend import compilation_cache, load_keras, worker_count
 from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
+from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
 from lossmith.training.execution import choose_execution, group_bytes
 from lossmith.training.export import to_keras
 from lossmith.training.gradient import GradientProcedure, GradientState
@@ -18,6 +19,8 @@ from lossmith.training.loop import Trainer
 __all__ = [
     "Batch",
     "Cancelled",
+    "Checkpoints",
+    "FolderCheckpoints",
     "GradientProcedure",
     "GradientState",
     "GroupData",
