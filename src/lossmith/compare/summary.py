@@ -92,6 +92,7 @@ def gather(evidence: Evidence) -> dict[str, Runs]:
 def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping[str, str]) -> Comparison:
     """Return the result of a comparison."""
     from lossmith.compare import figures
+    from lossmith.compare.pictures import pictures
 
     runs = gather(evidence)
     names = [str(metric) for metric in plan.metrics]
@@ -152,6 +153,7 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         boundaries=figures.boundaries(plan, runs, seats),
         seconds=evidence.seconds,
         versions=versions,
+        pictures=pictures(plan, runs, seats, loss=best.loss),
     )
     found = examine(
         comparison,

@@ -12,12 +12,14 @@ from lossmith.models.mlp import read_activation, read_initializer, read_rate, re
 
 __all__ = [
     "ACTIVATION",
+    "AUGMENT",
     "DROPOUT",
     "FORMAT",
     "INITIALIZER",
     "MONOTONE",
-    "check_size",
+    "augmented",
     "channels_last",
+    "check_size",
     "initializers",
     "read_size",
     "read_sizes",
@@ -53,6 +55,21 @@ def _read_order(value: Value) -> Order:
     return value  # type: ignore[return-value]
 
 
+def _read_augmentation(value: Value) -> tuple[str, ...]:
+    from lossmith.models.augmentation import read_augmentation
+
+    return read_augmentation(value)
+
+
+def augmented(kinds: tuple[str, ...]) -> list[Any]:
+    """Return the layers that change training images at random."""
+    if not kinds:
+        return []
+    from lossmith.models.augmentation import augmentation
+
+    return augmentation(kinds)
+
+
 def _read_initializer(value: Value) -> str:
     return "pytorch" if value == "pytorch" else read_initializer(value)
 
@@ -64,6 +81,10 @@ FORMAT = Field(
 INITIALIZER = Field(
     "initializer", "glorot_uniform", _read_initializer,
     "a Keras initialiser, or pytorch: uniform within one over the root of the fan-in, biases too",
+)  # fmt: skip
+AUGMENT = Field(
+    "augment", (), _read_augmentation,
+    "random changes of training images, such as flip+shift: flip, shift, crop, rotate; none",
 )  # fmt: skip
 ACTIVATION = Field("activation", "relu", read_activation, "a Keras activation")
 DROPOUT = Field("dropout", 0.0, read_rate, "share of numbers dropped after each block")

@@ -77,6 +77,7 @@ def _build_cnn(
     initializer: str,
     dropout: float,
     data_format: Any,
+    augment: tuple[str, ...],
     portable: bool = False,
     name: str = "cnn",
 ) -> Any:
@@ -91,7 +92,9 @@ def _build_cnn(
         head.append(keras.layers.Dense(width, activation=activation, **images.initializers(keras, initializer, left)))
         left = width
     head.append(keras.layers.Dense(units, **images.initializers(keras, initializer, left)))
-    return keras.Sequential([*first, *blocks, *head])
+    # augmentation does nothing to predictions: a file for others goes without
+    changes = [] if portable else images.augmented(augment)
+    return keras.Sequential([*first, *changes, *blocks, *head])
 
 
 def _build_lenet(input_shape: tuple[int, ...], units: int, **configuration: Any) -> Any:
@@ -106,6 +109,7 @@ def _build_resnet(
     blocks: int,
     activation: str,
     data_format: Any,
+    augment: tuple[str, ...],
     portable: bool = False,
 ) -> Any:
     from lossmith.models import layers as own
@@ -124,7 +128,7 @@ def _build_resnet(
 
     inputs = first[0]
     values = inputs
-    for layer in first[1:]:
+    for layer in (*first[1:], *([] if portable else images.augmented(augment))):
         values = layer(values)
     values = keras.layers.Activation(activation)(convolved(values, filters[0], 3, 1))
     for stage, width in enumerate(filters):
@@ -149,6 +153,7 @@ _PLAIN = (
     images.INITIALIZER,
     replace(images.DROPOUT, default=0.5),
     images.FORMAT,
+    images.AUGMENT,
 )
 
 CNN = Model(
@@ -184,6 +189,7 @@ RESNET = Model(
         Field("blocks", 1, images.read_size, "blocks of each stage"),
         images.ACTIVATION,
         images.FORMAT,
+        images.AUGMENT,
     ),
     execution="sequential",
     inputs="any",
