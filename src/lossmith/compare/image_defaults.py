@@ -43,7 +43,7 @@ SMALL = 10
 PUBLISHED = {
     "cifar10": ImageDefaults("cnn", "adam", 0.001, 25, 250),
     "fashion_mnist": ImageDefaults("lenet:initializer=pytorch", "sgd:momentum=0.9", 0.001, 10, 64),
-    "mnist": ImageDefaults("mlp:hidden=16x16,activation=sigmoid", "sgd", 3.0, 30, 10),
+    "mnist": ImageDefaults("mlp:hidden=16x16,activation=sigmoid,initializer=glorot_uniform", "adam", 0.003, 30, 100),
 }
 
 
