@@ -81,8 +81,8 @@ def _values(values: Mapping[str, Any]) -> str:
 
 def defaults_page() -> str:
     """Return the one table of everything that is chosen when the user says nothing."""
+    from lossmith.compare.defaults import DEFAULT_LOSSES, DEFAULTS, RATE_FACTORS
     from lossmith.compare.metrics import IMBALANCED, METRICS
-    from lossmith.compare.plan import DEFAULT_LOSSES, DEFAULTS, RATE_FACTORS
 
     rates = ", ".join(f"{DEFAULTS.learning_rate * factor:.3g}" for factor in RATE_FACTORS)
     batches = ", ".join(f"{size} from {rows:,} training rows" if rows else str(size) for rows, size in DEFAULTS.batches)

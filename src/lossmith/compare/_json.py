@@ -30,6 +30,8 @@ __all__ = ["FORMAT", "from_json", "from_plain", "to_json", "to_plain"]
 
 FORMAT = "lossmith comparison"
 VERSION = 1
+# fields that results of earlier releases lack
+LATER = {"pictures"}
 
 _UNITS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _KINDS = "biuf"  # booleans, integers and floating-point numbers
@@ -179,10 +181,11 @@ def _read_record(record: Any, value: Any) -> Any:
     kinds = _fields(record)
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} where a {record.__name__} belongs")
-    unknown, missing = set(value) - set(kinds), set(kinds) - set(value)
+    optional = {field.name for field in dataclasses.fields(record) if field.name in LATER}
+    unknown, missing = set(value) - set(kinds), set(kinds) - set(value) - optional
     if unknown or missing:
         raise KeyError(f"{record.__name__} with unknown fields {sorted(unknown)}, without {sorted(missing)}")
-    return record(**{name: _read(value[name], kind) for name, kind in kinds.items()})
+    return record(**{name: _read(value[name], kind) for name, kind in kinds.items() if name in value})
 
 
 def _resolved(kind: Any) -> tuple[Any, Any, tuple[Any, ...]]:

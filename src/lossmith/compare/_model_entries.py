@@ -214,5 +214,5 @@ def network_plan(entry: Entry, dataset: Dataset, *, n_train: int, **options: Any
 def network_scores(plan: Plan, program: HeadProgram, seats: Any, trainers: Trainers, fold: int) -> np.ndarray:
     """Return every metric of a network on one fold, at the learning rate that was best on its watched rows."""
     data, taken = group_data(plan, program, seats, (fold,))
-    kept = trainers.train((program, data, taken))
+    kept = trainers.train((program, data, taken, None))
     return np.asarray(kept["test"][0, 0, kept["chosen"][0, 0]], dtype=np.float64)

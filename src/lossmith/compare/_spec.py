@@ -12,6 +12,7 @@ import polars as pl
 
 from lossmith._checks import Finding
 from lossmith._views import view
+from lossmith.compare._shown import Pictures
 
 __all__ = [
     "Baseline",
@@ -22,6 +23,7 @@ __all__ = [
     "Difference",
     "Estimate",
     "NotApplicable",
+    "Pictures",
     "Protocol",
     "Reliability",
     "Settings",
@@ -307,6 +309,8 @@ class Comparison:
         Number in the store.
     versions : mapping
         Versions of lossmith, keras, jax, numpy, python.
+    pictures : Pictures or None
+        Where the data are images.
     """
 
     data: DataSummary
@@ -323,6 +327,7 @@ class Comparison:
     seconds: float = 0.0
     run: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    pictures: Pictures | None = None
 
     def table(self) -> pl.DataFrame:
         """Return the leaderboard, one row for each loss: rank, judged metric with interval, difference, verdict."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Outcome, Progress, execute
 from lossmith.compare.store import Store
 from lossmith.compare.winner import winner
+from lossmith.training import FolderCheckpoints
 
 __all__ = ["WINNER", "PathType", "StoredGroups", "run_stored", "winner_file", "write_winner"]
 
@@ -39,6 +41,15 @@ class StoredGroups:
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep the arrays of one group; they are on disk when this returns."""
         self.store.save_group(self.run, key, dict(arrays))
+
+    def checkpoints(self, key: str) -> FolderCheckpoints:
+        """Return where runs of a group keep their state from epoch to epoch: a folder beside the store, while they train."""
+        return FolderCheckpoints(unfinished_folder(self.store, self.run) / key.replace("/", "-"))
+
+
+def unfinished_folder(store: Store, run: int) -> Path:
+    """Return the folder of the states of a run's unfinished groups."""
+    return store.path.with_name(f"{store.path.name}.run{run}.unfinished")
 
 
 def run_stored(

@@ -12,7 +12,16 @@ from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
 from lossmith._names import split_names
 from lossmith.compare import metrics
 from lossmith.compare._spec import NotApplicable, Protocol, Settings
+from lossmith.compare.defaults import (
+    DEFAULT_LOSSES,
+    DEFAULTS,
+    PUBLISHED_SETTINGS,
+    RATE_FACTORS,
+    default_lengths,
+    default_rate,
+)
 from lossmith.compare.encodings import fit_encoding
+from lossmith.compare.image_defaults import defaults_for
 from lossmith.losses import EVERY, LOSSES, PUBLISHED, Loss
 from lossmith.losses import get as get_loss
 
@@ -20,78 +29,12 @@ if TYPE_CHECKING:
     from lossmith.data import Dataset
 
 __all__ = [
-    "DEFAULTS",
-    "DEFAULT_LOSSES",
-    "RATE_FACTORS",
-    "Defaults",
     "Plan",
     "applicable",
-    "default_lengths",
-    "default_rate",
     "make_plan",
     "select_losses",
     "whole_number",
 ]
-
-RATE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """Everything that is chosen when the user says nothing; documented in `docs/defaults.md`."""
-
-    model: str = "mlp:hidden=50"
-    optimizer: str = "sgd:momentum=0.9"
-    learning_rate: float = 0.01
-    seeds: int = 10
-    looks: tuple[int, ...] = (10, 20, 30, 50)
-    steps: int = 4000
-    min_epochs: int = 20
-    max_epochs: int = 200
-    # rows of the training part from which batches grow, and the size they have from there on
-    batches: tuple[tuple[int, int], ...] = ((0, 32), (5_000, 128), (20_000, 256))
-    patience_from_rows: int = 5_000
-    patience: int = 5
-    level: float = 0.95
-
-
-DEFAULTS = Defaults()
-# what is compared when nothing is said: the losses that people choose between; `all` takes every one of the task
-DEFAULT_LOSSES = {
-    "regression": (
-        "mean_squared_error",
-        "mean_absolute_error",
-        "mean_squared_logarithmic_error",
-        "huber",
-        "quantile",
-        "poisson",
-        "gaussian_nll",
-    ),
-    "binary": (
-        "binary_crossentropy",
-        "binary_focal_crossentropy",
-        "brier",
-        "hinge",
-        "squared_hinge",
-        "tanh_hinge",
-        "tanh_squared_hinge",
-    ),
-    "multiclass": (
-        "categorical_crossentropy",
-        "kl_divergence",
-        "reverse_kl_divergence",
-        "jensen_shannon_divergence",
-        "categorical_generalized_cross_entropy",
-        "categorical_hinge",
-        "categorical_brier",
-    ),
-}
-# the settings of the tutorial's experiments, by built-in data set: model and epochs
-PUBLISHED_SETTINGS = {
-    "circles": ("mlp:hidden=50", 200),
-    "blobs": ("mlp:hidden=50", 100),
-    "regression": ("mlp:hidden=25", 100),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +73,6 @@ class Plan:
     def n_runs(self) -> int:
         """Trainings in all."""
         return len(self.losses) * len(self.settings.learning_rates) * self.settings.seeds
-
-
-def default_lengths(n_train: int, *, defaults: Defaults = DEFAULTS) -> tuple[int, int]:
-    """Return default epochs and batch size for a number of training rows.
-
-    Examples
-    --------
-    >>> default_lengths(600)
-    (200, 32)
-    >>> default_lengths(27_000)
-    (38, 256)
-    """
-    batch = max((size for rows, size in defaults.batches if n_train >= rows), default=32)
-    steps_per_epoch = max(1, -(-n_train // batch))
-    return int(np.clip(round(defaults.steps / steps_per_epoch), defaults.min_epochs, defaults.max_epochs)), batch
 
 
 def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Protocol = "fair") -> list[Loss]:
@@ -238,6 +166,8 @@ def _one_gradient(loss: Loss, other: Loss) -> bool:
 
 def outside_share(loss: Loss, dataset: Dataset) -> float:
     """Return the share of rows whose encoded target lies outside the domain of `loss`."""
+    if dataset.soft_target is not None and loss.encoding == "distribution":
+        return float(np.asarray(loss.outside(dataset.soft_target.astype(np.float32))).mean())
     encoding = fit_encoding(loss.encoding, dataset.target, n_classes=dataset.n_classes)
     return float(np.asarray(loss.outside(encoding.encode(dataset.target))).mean())
 
@@ -259,21 +189,6 @@ def _rates(text: str | Sequence[float], configured: float, *, protocol: Protocol
     if not values or any(not value > 0 or not np.isfinite(value) for value in values) or len(set(values)) < len(values):
         raise InvalidInputError(f"learning rates {text!r}", expected="different positive numbers")
     return values
-
-
-def default_rate(optimizer: str, batch_size: int) -> float:
-    """Return the learning rate around which rates are tried when none is configured.
-
-    SGD's grows with the batch, so that an epoch moves the weights as far (Goyal et al., Accurate, Large Minibatch SGD, 2017).
-
-    Examples
-    --------
-    >>> default_rate("sgd:momentum=0.9", 256), default_rate("adam", 256), default_rate("sgd", 8)
-    (0.08, 0.01, 0.01)
-    """
-    grows = optimizer.partition(":")[0].lower() == "sgd"
-    factor = max(1.0, batch_size / DEFAULTS.batches[0][1]) if grows else 1.0
-    return float(f"{DEFAULTS.learning_rate * factor:.4g}")
 
 
 def make_plan(
@@ -304,10 +219,13 @@ def make_plan(
     from lossmith import models
 
     published = PUBLISHED_SETTINGS.get(dataset.name) if protocol == "published" else None
-    family = models.get(model or (published[0] if published else DEFAULTS.model))
+    images = defaults_for(dataset, n_train=n_train, published=protocol == "published")
+    family = models.get(model or (published[0] if published else (images or DEFAULTS).model))
     default_epochs, default_batch = default_lengths(n_train)
     if protocol == "published":
         default_epochs, default_batch = (published[1] if published else 100), 32
+    if images is not None:
+        default_epochs, default_batch = images.epochs, images.batch_size
     auto = seeds == "auto"
     if protocol not in ("fair", "published"):
         raise InvalidInputError(f"protocol {protocol!r}", expected="fair or published")
@@ -340,12 +258,13 @@ def make_plan(
     fair = protocol == "fair"
     configured = learning_rate
     if configured is None:
-        configured = default_rate(optimizer or DEFAULTS.optimizer, batch) if fair else DEFAULTS.learning_rate
+        usual = default_rate(optimizer or DEFAULTS.optimizer, batch) if fair else DEFAULTS.learning_rate
+        configured = usual if images is None else images.learning_rate
     rates = _rates(learning_rates, configured, protocol=protocol)
     settings = Settings(
         losses=tuple(str(loss) for loss in candidates),
         model=str(family),
-        optimizer=optimizer or DEFAULTS.optimizer,
+        optimizer=optimizer or (images or DEFAULTS).optimizer,
         learning_rate=configured,
         learning_rates=rates,
         seeds=count,
@@ -358,7 +277,11 @@ def make_plan(
         noise=noise,
         seed=whole_number(seed, "seed", 0),
         level=DEFAULTS.level,
-        extra={"margin_given": margin is not None, "not_applicable": len(refused)},
+        extra={
+            "margin_given": margin is not None,
+            "not_applicable": len(refused),
+            **({"images": True} if images is not None else {}),
+        },
     )
     return Plan(
         dataset=dataset,

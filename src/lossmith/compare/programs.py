@@ -10,7 +10,7 @@ import numpy as np
 from lossmith.compare.plan import Plan
 from lossmith.compare.trials import HeadProgram, Seat, group_arrays
 from lossmith.losses import Loss
-from lossmith.training import GradientProcedure, GroupData, Schedule, Trainer, load_keras
+from lossmith.training import Checkpoints, GradientProcedure, GroupData, Schedule, Trainer, load_keras
 from lossmith.training.optimizers import make_optimizer
 
 __all__ = ["Trainers", "procedure", "quantity"]
@@ -95,11 +95,14 @@ class Trainers:
         self._made: dict[Any, Trainer] = {}
         self._lock = threading.Lock()
 
-    def train(self, group: tuple[HeadProgram, GroupData, list[Seat]], **options: Any) -> dict[str, np.ndarray]:
+    def train(
+        self, group: tuple[HeadProgram, GroupData, list[Seat], Checkpoints | None], **options: Any
+    ) -> dict[str, np.ndarray]:
         """Train one group with the trainer of its shape and return what is kept of it; options as in `Trainer.train`."""
-        program, data, seats = group
+        program, data, seats, states = group
         # judged here, in the thread that trained it, so that the next group does not wait for the metrics of this one
-        return group_arrays(self.plan, program, seats, self.trainer(program, data).train(data, **options))
+        result = self.trainer(program, data).train(data, checkpoints=states, **options)
+        return group_arrays(self.plan, program, seats, result)
 
     def trainer(self, program: HeadProgram, data: GroupData) -> Trainer:
         """Return the trainer of groups of this shape, compiled."""
@@ -121,7 +124,8 @@ class Trainers:
                 batch_size=settings.batch_size,
                 patience=plan.patience,
                 restore_best=plan.restore_best,
-                watch_training=settings.protocol == "published",
+                # a pass over all training rows after every epoch is a third of an epoch of convolutions
+                watch_training=settings.protocol == "published" and plan.model.execution != "sequential",
             ),
             quantities=("loss", quantity(plan)),
         )

@@ -18,8 +18,9 @@ from lossmith.compare import recommend, versions
 from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
+from lossmith.compare.defaults import DEFAULTS
 from lossmith.compare.interim import InterruptedComparison, best_so_far, interim
-from lossmith.compare.plan import DEFAULTS, Plan, make_plan, whole_number
+from lossmith.compare.plan import Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
 from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_data, head_programs
@@ -91,7 +92,8 @@ def plan_for(
     read = {"task": task, "group": group, "order": order, "drop": ",".join(drop)}
     read = {name: value for name, value in read.items() if value}
     plan = make_plan(dataset, protocol=protocol, seed=seed, n_train=n_train, **options)
-    if not plan.model.fields and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
+    slow = not plan.model.fields or plan.model.execution == "sequential"
+    if slow and options.get("learning_rates", "tuned") == "tuned" and _is_sequential(plan):
         # five rates of a convolution on a CPU are five times the wait: only when asked for
         plan = make_plan(
             dataset, protocol=protocol, seed=seed, n_train=n_train, **{**options, "learning_rates": "configured"}
@@ -103,7 +105,7 @@ def plan_for(
 
 
 def _is_sequential(plan: Plan) -> bool:
-    """Return whether a model of the user's own is trained one run after the other on this machine."""
+    """Return whether a plan's model is trained one run after the other on this machine."""
     load_keras()
     shape = Seats(plan)[0].encoder.input_shape
     return (
@@ -176,12 +178,14 @@ class Execution:
                 done_now = min(done_before + sum(self._shares.values()), total)
                 self._progress(done_now, total, "training", self._note)
 
-        def make(program: HeadProgram, trials: tuple[int, ...]) -> Any:
-            return lambda: (program, *group_data(self.plan, program, self.seats, trials))
+        def make(program: HeadProgram, key: str, trials: tuple[int, ...]) -> Any:
+            return lambda: (program, *group_data(self.plan, program, self.seats, trials), self._checkpoints(key))
 
         def done(key: str, arrays: dict[str, np.ndarray]) -> None:
             self.keeper.save(key, arrays)
             self.groups[key] = arrays
+            if (states := self._checkpoints(key)) is not None:
+                states.discard()
             self._note = self._leading(n_seeds)
             report(key, 1, 1)
 
@@ -189,7 +193,7 @@ class Execution:
             for program, key, trials in wanted:
                 if self.deadline is not None and self.clock() > self.deadline and self.finished():
                     return
-                yield key, make(program, trials)
+                yield key, make(program, key, trials)
 
         if self._progress is not None:
             self._progress(done_before, total, "compiling", "")
@@ -206,6 +210,11 @@ class Execution:
         """Return the result of the trials that every loss has finished, or None before there are two of them."""
         n_seeds = min(self.finished(), self.plan.settings.seeds if not self.plan.settings.auto else DEFAULTS.looks[-1])
         return interim(self.plan, self.programs, self.groups, self.seats, n_seeds=n_seeds, looks=1, seconds=seconds)
+
+    def _checkpoints(self, key: str) -> Any:
+        """Return where the runs of a group keep their state from epoch to epoch; None in memory."""
+        kept = getattr(self.keeper, "checkpoints", None)
+        return None if kept is None else kept(key)
 
     def _wanted(self, n_seeds: int) -> list[tuple[HeadProgram, str, tuple[int, ...]]]:
         missing = [

@@ -92,6 +92,7 @@ def gather(evidence: Evidence) -> dict[str, Runs]:
 def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping[str, str]) -> Comparison:
     """Return the result of a comparison."""
     from lossmith.compare import figures
+    from lossmith.compare.pictures import pictures
 
     runs = gather(evidence)
     names = [str(metric) for metric in plan.metrics]
@@ -152,6 +153,7 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         boundaries=figures.boundaries(plan, runs, seats),
         seconds=evidence.seconds,
         versions=versions,
+        pictures=pictures(plan, runs, seats, loss=best.loss),
     )
     found = examine(
         comparison,
@@ -342,10 +344,15 @@ def _curves(plan: Plan, runs: Mapping[str, Runs], seats: Seats) -> tuple[Curve, 
     if plan.settings.protocol == "published":
         shown = {"train_loss": "train_loss", "test_loss": "test_loss", f"train_{monitored}": f"train_{monitored}"}
         shown[f"test_{monitored}"] = f"test_{monitored}"
+        if plan.dataset.published is not None or plan.dataset.parts is not None:
+            shown |= {f"validation_{name}": f"validation_{name}" for name in ("loss", monitored)}
     else:
         shown[f"validation_{monitored}"] = f"validation_{monitored}"
     for label, one in runs.items():
         for name, shown_name in shown.items():
+            if f"curve/{name}" not in one.arrays:
+                # training rows are not evaluated after every epoch where that takes long: their running mean is shown
+                name = name.removeprefix("train_") if name.startswith("train_") else name
             values = one.of_chosen(f"curve/{name}").astype(np.float64)
             if name.endswith("squared_error"):
                 shown_name = shown_name.replace("squared_error", "root_mean_squared_error")

@@ -16,6 +16,7 @@ import numpy as np
 from lossmith import data as datasets
 from lossmith.compare import calibration, metrics
 from lossmith.compare.encodings import FittedEncoding, classes, fit_encoding, predictions
+from lossmith.compare.image_defaults import rows_of
 from lossmith.compare.plan import Plan
 from lossmith.data import Split
 from lossmith.losses import Loss
@@ -73,7 +74,7 @@ class Seat:
     split : Split
     encoder : Encoder
     inputs : ndarray of shape (n_samples, n_inputs), float32
-        All rows, encoded with what the training rows know.
+        All rows, encoded with what the training rows know; pixels stay bytes until they are used.
     target : ndarray of shape (n_samples,)
         Targets to train on, with label noise in the training and validation rows if the plan has any.
     """
@@ -125,7 +126,7 @@ def _seat(plan: Plan, trial: int) -> Seat:
     else:
         split = datasets.split(dataset, seed=seed)
         encoder = datasets.fit_encoder(dataset, split.train)
-    target = dataset.target
+    target = dataset.target if dataset.training_target is None else dataset.training_target
     if plan.settings.noise:
         target = target.copy()
         rng = np.random.default_rng([seed, 1])
@@ -133,7 +134,8 @@ def _seat(plan: Plan, trial: int) -> Seat:
             target[rows] = datasets.replace_labels(
                 target[rows], n_classes=dataset.n_classes, rate=plan.settings.noise, rng=rng
             )
-    return Seat(split, encoder, encoder.transform(dataset.features), target)
+    inputs = dataset.features if dataset.pixels else encoder.transform(dataset.features)
+    return Seat(split, encoder, inputs, target)  # type: ignore[arg-type]  # pixels are an array
 
 
 def published_split(plan: Plan) -> Split:
@@ -163,8 +165,9 @@ def head_programs(plan: Plan, *, cores: int) -> list[HeadProgram]:
                 learning_rates=plan.settings.learning_rates,
                 encodings=names,
                 # parts of grouped rows differ in size from seed to seed and cannot be stacked
+                # and runs that are trained one after the other gain nothing from sharing a group
                 group_size=1
-                if plan.dataset.groups is not None
+                if plan.dataset.groups is not None or plan.model.execution == "sequential"
                 else _group_size(per_seed, plan.settings.seeds, auto=plan.settings.auto, cores=cores),
             )
         )
@@ -189,18 +192,27 @@ def group_data(plan: Plan, program: HeadProgram, seats: Seats, trials: tuple[int
 
     def part(name: str) -> Part:
         chosen = taken[:1] if shared else taken
-        inputs = np.stack([one.inputs[getattr(one.split, name)] for one in chosen])
+        inputs = _stacked([rows_of(one.inputs, getattr(one.split, name)) for one in chosen])
         targets = []
         for encoding in program.encodings:
-            encoded = [
-                fitted_encoding(plan, one, encoding).encode(one.target[getattr(one.split, name)]) for one in chosen
-            ]
-            targets.append(np.stack(encoded))
+            targets.append(np.stack([encoded(plan, one, encoding, getattr(one.split, name)) for one in chosen]))
         return Part(inputs, tuple(targets))
 
     evaluate = {name: part(name) for name in ("validation", "test")}
     seeds = tuple(engine_seed(plan, trial) for trial in trials)
     return GroupData(seeds, part("train"), evaluate), taken
+
+
+def _stacked(arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+
+
+def encoded(plan: Plan, one: Seat, name: Any, rows: np.ndarray) -> np.ndarray:
+    """Return the targets of some rows as a loss reads them; soft ones where the data have them and the loss takes them."""
+    soft = plan.dataset.soft_target
+    if soft is not None and name == "distribution":
+        return soft[rows].astype(np.float32)
+    return fitted_encoding(plan, one, name).encode(one.target[rows])
 
 
 def fitted_encoding(plan: Plan, one: Seat, name: Any) -> FittedEncoding:

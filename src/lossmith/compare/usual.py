@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from lossmith.compare import metrics
 from lossmith.compare._spec import DataSummary, Settings
-from lossmith.compare.plan import DEFAULTS, RATE_FACTORS, default_lengths, default_rate, select_losses
+from lossmith.compare.defaults import DEFAULTS, RATE_FACTORS, default_lengths, default_rate
+from lossmith.compare.plan import select_losses
 
 __all__ = ["chosen_by_user"]
 
@@ -36,7 +37,7 @@ def chosen_by_user(settings: Settings, data: DataSummary) -> frozenset[str]:
         "noise": 0.0,
         "seed": 0,
     }
-    if settings.protocol != "fair":
+    if settings.protocol != "fair" or settings.extra.get("images"):
         return frozenset(usual)
     settings = replace(settings, learning_rates=tuple(float(f"{rate:.4g}") for rate in settings.learning_rates))
     found = {name for name, value in usual.items() if getattr(settings, name) != value}

@@ -13,10 +13,11 @@ from lossmith._errors import DataError, ModelFileError, ShapeError
 from lossmith.data import _frames, _inputs, _rows
 from lossmith.data._spec import Column, Dataset
 
-__all__ = ["Encoder", "fit_encoder"]
+__all__ = ["PIXEL", "Encoder", "fit_encoder"]
 
 _FORMAT = 1
 _CHUNK = 4096  # rows of images scaled at a time
+PIXEL = 255.0  # bytes of images are divided by it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,6 +240,11 @@ def fit_encoder(dataset: Dataset, rows: np.ndarray, *, scale: bool = True) -> En
     if isinstance(dataset.features, np.ndarray):
         shape = dataset.features.shape[1:]
         train = dataset.features[rows]
+        if dataset.pixels:
+            # a constant scale, as everybody divides them, and nothing learned from any row
+            return _of_images(
+                np.asarray(0.0), np.asarray(PIXEL), shape, scale=False, sources=sources, target=dataset.target_name
+            )
         if len(shape) > 1:
             return _fit_images(train, shape, scale=scale, sources=sources, target=dataset.target_name)
         frame, numbers = None, train.astype(np.float64)
@@ -274,6 +280,18 @@ def _fit_images(
     mean = np.asarray(train.mean(dtype=np.float64) if scale else 0.0)
     squares = sum(float(((train[i : i + _CHUNK] - mean) ** 2).sum()) for i in range(0, len(train), _CHUNK))
     deviation = np.asarray((squares / train.size) ** 0.5 or 1.0) if scale else np.asarray(1.0)
+    return _of_images(mean, deviation, shape, scale=scale, sources=sources, target=target)
+
+
+def _of_images(
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    shape: tuple[int, ...],
+    *,
+    scale: bool,
+    sources: tuple[str, ...],
+    target: str,
+) -> Encoder:
     return Encoder(
         columns=(), shape=shape, fill=np.asarray(0.0), mean=mean, deviation=deviation, active=np.asarray(True),
         scale=scale, source_columns=sources, target_name=target,

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from lossmith._errors import DataError, InvalidInputError, did_you_mean
-from lossmith.data import _built_in, _files, _frames
+from lossmith.data import _built_in, _files, _frames, _image_folder, _image_sets
 from lossmith.data._assemble import Choices, from_pair, from_table
+from lossmith.data._human_labels import HUMAN_LABELS
 from lossmith.data._spec import Dataset
 
 __all__ = ["load"]
@@ -39,8 +40,9 @@ def load(
     Parameters
     ----------
     source : str, path, dataframe or pair of arrays
-        Name of a built-in set, with parameters after a colon if any (`circles:noise=0.2`); path of a CSV, TSV or
-        Parquet file; any dataframe that narwhals knows; or `(X, y)` with X of shape `(n_samples, ...)` and y of shape
+        Name of a built-in set, with parameters after a colon if any (`circles:noise=0.2`), or of a known set of images
+        (`cifar10`, `mnist:n_samples=7000`); path of a CSV, TSV or Parquet file, or of a folder of pictures with a
+        folder below it for each class; any dataframe that narwhals knows; or `(X, y)` with X of shape `(n_samples, ...)` and y of shape
         `(n_samples,)`.
     target : str
         The column to predict. Required for files and frames.
@@ -53,8 +55,8 @@ def load(
     name : str, optional
         Name of the data set; by default that of the file.
     data_dir : path, optional
-        Folder in which files are looked for if they are not found from the working folder; by default the environment
-        variable LOSSMITH_DATA.
+        Folder in which files are looked for if they are not found from the working folder, and in which files of known
+        sets lie; by default the environment variable LOSSMITH_DATA.
 
     Raises
     ------
@@ -85,7 +87,14 @@ def load(
     if isinstance(source, tuple):
         return from_pair(source, choices)
     if isinstance(source, str) and _built_in.is_built_in(source):
-        return _load_built_in(source, choices)
+        _check_no_choices(source, choices, what="built-in set")
+        return _built_in.load_built_in(source, name=choices.name)
+    if isinstance(source, str) and _image_sets.is_image_set(source):
+        _check_no_choices(source, choices, what="set of images")
+        return _image_sets.load_image_set(source, name=choices.name, data_dir=data_dir)
+    if isinstance(source, str | os.PathLike) and (folder := _image_folder_at(source, data_dir)) is not None:
+        _check_no_choices(str(source), choices, what="folder of pictures")
+        return _image_folder.load_image_folder(folder, name=choices.name)
     if isinstance(source, str | os.PathLike):
         path = _find(source, data_dir or os.environ.get("LOSSMITH_DATA"))
         table = _files.read_table(path, known=(target,) if target else ())
@@ -103,17 +112,27 @@ def load(
     return from_table(table, replace(choices, name=name or default))
 
 
-def _load_built_in(source: str, choices: Choices) -> Dataset:
+def _check_no_choices(source: str, choices: Choices, *, what: str) -> None:
     blank = Choices()
     given = [field.name for field in fields(Choices) if getattr(choices, field.name) is not getattr(blank, field.name)]
     given = [option for option in given if option != "name"]
     if given:
         raise InvalidInputError(
-            f"{given[0]}= for the built-in set {source!r}",
-            expected="no further choices, a built-in set has its own",
-            advice=f"leave it out, or write './{source}' if you mean a file",
+            f"{given[0]}= for the {what} {source!r}",
+            expected=f"no further choices, a {what} has its own",
+            advice="leave it out"
+            + (f", or write './{source}' if you mean a file" if what != "folder of pictures" else ""),
         )
-    return _built_in.load_built_in(source, name=choices.name)
+
+
+def _image_folder_at(
+    source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None
+) -> str | os.PathLike[str] | None:
+    if os.path.exists(source):
+        return source if _image_folder.holds_images(source) else None
+    named = data_dir or os.environ.get("LOSSMITH_DATA")
+    place = None if named is None or not str(source) else os.path.join(named, source)
+    return place if place is not None and _image_folder.holds_images(place) else None
 
 
 def _find(source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None) -> Path:
@@ -126,5 +145,5 @@ def _find(source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | Non
         raise DataError(
             f"no built-in data set and no file {text!r}",
             expected=error.expected,
-            advice=did_you_mean(text.partition(":")[0], _built_in.BUILT_IN),
+            advice=did_you_mean(text.partition(":")[0], [*_built_in.BUILT_IN, *_image_sets.IMAGE_SETS, *HUMAN_LABELS]),
         ) from None

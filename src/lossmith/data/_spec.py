@@ -71,6 +71,16 @@ class Dataset:
         Where it came from: a path, the name of a built-in set, or "arrays".
     groups, order : ndarray of shape (n_samples,) or None
         Rows of one group stay on one side of a split; rows are split in the order of `order` (time).
+    parts : Split or None
+        The split that the data set comes with, where its publishers say which rows are for testing.
+    published : Split or None
+        The split of published experiments, where it is another one.
+    soft_target : ndarray of shape (n_samples, n_classes) or None
+        Probabilities to train on in place of the class alone, such as shares of human answers; `target` judges.
+    training_target : ndarray of shape (n_samples,) or None
+        Class ids to train and validate on where they differ from those that judge, such as noisy human labels.
+    pixels : bool
+        Whether features are the bytes of pixels, which are divided by 255 and not standardised.
     """
 
     name: str
@@ -85,6 +95,11 @@ class Dataset:
     source: str
     groups: np.ndarray | None = None
     order: np.ndarray | None = None
+    parts: Split | None = None
+    published: Split | None = None
+    soft_target: np.ndarray | None = None
+    training_target: np.ndarray | None = None
+    pixels: bool = False
 
     @property
     def n_samples(self) -> int:

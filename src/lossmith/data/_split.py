@@ -52,7 +52,7 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
 
     Classes keep their shares in every part (to within one row, and at least one row each). Rows of one group stay
     together. With an order the first rows train and the last ones test, whatever the seed. Without groups the parts
-    have the same sizes for every seed.
+    have the same sizes for every seed. A data set that comes with a split keeps it, whatever the seed and the shares.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
     check_enough_rows(dataset.target, dataset.class_names)
     if seed < 0:
         raise InvalidInputError(f"seed {seed}", expected="0 or a positive whole number", advice="use 0")
+    if dataset.parts is not None:
+        return dataset.parts
     rng = np.random.default_rng(np.random.SeedSequence([int(seed), 0x5917]))
     if dataset.order is not None:
         return _by_time(dataset, shares)
@@ -102,6 +104,8 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
 def published_split(dataset: Dataset) -> Split:
     """Return the split of the source documents: the first 500 rows train, the last 500 test and validate.
 
+    Images come with their own: the rows for testing are their publishers'.
+
     It repeats what was published, with the test rows as validation; use `split` for anything else.
 
     Raises
@@ -116,6 +120,8 @@ def published_split(dataset: Dataset) -> Split:
     >>> parts.train[[0, -1]].tolist(), parts.test[[0, -1]].tolist(), parts.redrawn
     ([0, 499], [500, 999], False)
     """
+    if dataset.published is not None or dataset.parts is not None:
+        return dataset.published or dataset.parts  # type: ignore[return-value]
     published = ("circles", "blobs", "regression")
     if dataset.source.partition(":")[0] not in published or dataset.n_samples != 1000:
         raise DataError(

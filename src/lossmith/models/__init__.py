@@ -12,13 +12,15 @@ from typing import Any
 from lossmith._catalogue import Catalogue
 from lossmith._names import parse_name
 from lossmith.models._spec import Field, Model
+from lossmith.models.conv1d import CONV1D
+from lossmith.models.convolutional import CNN, LENET, RESNET
 from lossmith.models.custom import from_function
 from lossmith.models.mlp import MLP
 from lossmith.models.whole import from_factory, takes_nothing
 
 __all__ = ["MODELS", "Field", "Model", "from_factory", "from_function", "get"]
 
-MODELS: Catalogue[Model] = Catalogue("model", [MLP])
+MODELS: Catalogue[Model] = Catalogue("model", [MLP, CNN, LENET, RESNET, CONV1D])
 
 
 def get(model: str | Model | Callable[..., Any]) -> Model:

@@ -111,7 +111,9 @@ class Model:
                 ) from error
         return replace(self, values={**self.values, **values})
 
-    def network(self, input_shape: tuple[int, ...], units: int, *, initialized: bool = True) -> Any:
+    def network(
+        self, input_shape: tuple[int, ...], units: int, *, initialized: bool = True, portable: bool = False
+    ) -> Any:
         """Return a built `keras.Model` that ends in raw scores; global random states are left as they were.
 
         Parameters
@@ -122,6 +124,8 @@ class Model:
             Width of the raw output.
         initialized : bool
             Whether its variables get values; without, build it in a `keras.StatelessScope` of your own.
+        portable : bool
+            Of layers that Keras itself has, for files that are read without lossmith; the variables are the same.
 
         Raises
         ------
@@ -136,9 +140,10 @@ class Model:
             )
         # drawing the values of the variables compiles little functions
         with undisturbed_random(), compilation_cache():
+            options = {"portable": True} if portable and self.execution == "sequential" else {}
             if self.plain and initialized:
-                return build_together(lambda: self.build(input_shape, units, **self.configuration))
-            return self.build(input_shape, units, **self.configuration)
+                return build_together(lambda: self.build(input_shape, units, **self.configuration, **options))
+            return self.build(input_shape, units, **self.configuration, **options)
 
     def __str__(self) -> str:
         return format_name(self.name, dict(self.values))

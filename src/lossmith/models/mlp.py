@@ -8,7 +8,7 @@ from lossmith._names import Value
 from lossmith.models._spec import Field, Model
 from lossmith.training import load_keras
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "read_activation", "read_flag", "read_initializer", "read_rate", "read_widths"]
 
 
 def read_widths(value: Value) -> tuple[int, ...]:
@@ -30,19 +30,22 @@ def read_widths(value: Value) -> tuple[int, ...]:
     return widths
 
 
-def _read_rate(value: Value) -> float:
+def read_rate(value: Value) -> float:
+    """Return a share of at least 0 and below 1."""
     if isinstance(value, str | bool) or not 0 <= value < 1:
         raise ValueError("a number in [0, 1)")
     return float(value)
 
 
-def _read_flag(value: Value) -> bool:
+def read_flag(value: Value) -> bool:
+    """Return true or false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
 
 
-def _read_activation(value: Value) -> str:
+def read_activation(value: Value) -> str:
+    """Return the name of a Keras activation."""
     keras = load_keras()
     try:
         keras.activations.get(str(value))
@@ -51,7 +54,8 @@ def _read_activation(value: Value) -> str:
     return str(value)
 
 
-def _read_initializer(value: Value) -> str:
+def read_initializer(value: Value) -> str:
+    """Return the name of a Keras initialiser."""
     keras = load_keras()
     try:
         keras.initializers.get(str(value))
@@ -94,10 +98,10 @@ MLP = Model(
     plain=True,
     fields=(
         Field("hidden", (50,), read_widths, "widths of the hidden layers, such as 64x32; 0 for none"),
-        Field("activation", "relu", _read_activation, "a Keras activation"),
-        Field("initializer", "he_uniform", _read_initializer, "a Keras initialiser, for the hidden layers"),
-        Field("dropout", 0.0, _read_rate, "share of units dropped after each hidden layer"),
-        Field("batch_norm", False, _read_flag, "batch normalisation before each activation"),
+        Field("activation", "relu", read_activation, "a Keras activation"),
+        Field("initializer", "he_uniform", read_initializer, "a Keras initialiser, for the hidden layers"),
+        Field("dropout", 0.0, read_rate, "share of units dropped after each hidden layer"),
+        Field("batch_norm", False, read_flag, "batch normalisation before each activation"),
     ),
     reference="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, 1986",
 )

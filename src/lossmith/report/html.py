@@ -27,6 +27,7 @@ from lossmith.report._numbers import estimate, number, whole
 from lossmith.report._quantities import find, majority_rate, quantity
 from lossmith.report._recipes import recipes, record, set_up, train_with
 from lossmith.report.formats import render
+from lossmith.report.images import pictures
 
 __all__ = ["embedded", "html", "rendered"]
 
@@ -79,6 +80,7 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         checks=_checks(comparison),
         figures=drawn(comparison),
         boundary_caption=_boundary_caption(comparison),
+        images=pictures(comparison),
         folds=folds(comparison),
         statistics=blocks.statistics(comparison),
         measured=blocks.measured(comparison, names),
@@ -105,7 +107,7 @@ def rendered(template: str, *, now: datetime, **context: Any) -> str:
     style = environment.get_template("style.css.j2").render(light=palette.LIGHT, dark=palette.DARK)
     script = environment.get_template("script.js").render()
     return environment.get_template(template).render(
-        policy=_policy(style, script),
+        policy=_policy(style, script, images=bool(context.get("images"))),
         style=Markup(style),  # noqa: S704 - ours, no input
         script=Markup(script),  # noqa: S704 - ours, no input
         date=now.astimezone(UTC),
@@ -164,9 +166,11 @@ def _breakable(name: str) -> Markup:
     return Markup(shown)  # noqa: S704 - escaped
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str, *, images: bool) -> str:
     hashed = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
-    return f"default-src 'none'; style-src 'sha256-{hashed[0]}'; script-src 'sha256-{hashed[1]}'; base-uri 'none'; form-action 'none'"
+    # pictures are part of the file; nothing is loaded from anywhere
+    pictures_too = " img-src data:;" if images else ""
+    return f"default-src 'none';{pictures_too} style-src 'sha256-{hashed[0]}'; script-src 'sha256-{hashed[1]}'; base-uri 'none'; form-action 'none'"
 
 
 def _data_block(comparison: Comparison) -> Markup:

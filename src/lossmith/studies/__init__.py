@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from lossmith._catalogue import Catalogue
-from lossmith.studies import classical_models, kl_report, label_noise, lecture_models, maps, term_deposits, tutorial
+from lossmith.studies import (
+    classical_models,
+    convolutions,
+    images,
+    kl_report,
+    label_noise,
+    lecture_models,
+    maps,
+    term_deposits,
+    tutorial,
+)
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 
 __all__ = ["STUDIES", "Row", "RowVerdict", "Study", "StudyResult"]
@@ -18,5 +28,7 @@ STUDIES: Catalogue[Study] = Catalogue(
         classical_models.STUDY,
         term_deposits.STUDY,
         maps.STUDY,
+        convolutions.STUDY,
+        images.STUDY,
     ],
 )

@@ -10,6 +10,7 @@ from lossmith.training._backend import compilation_cache, load_keras, worker_cou
 from lossmith.training._initial import build_together
 from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
+from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
 from lossmith.training.execution import choose_execution, group_bytes
 from lossmith.training.export import to_keras
 from lossmith.training.gradient import GradientProcedure, GradientState
@@ -19,6 +20,8 @@ from lossmith.training.loop import Trainer
 __all__ = [
     "Batch",
     "Cancelled",
+    "Checkpoints",
+    "FolderCheckpoints",
     "GradientProcedure",
     "GradientState",
     "GroupData",

@@ -33,9 +33,13 @@ def keeps_rows_apart(model: Any) -> bool:
 
 
 def widest(model: Any) -> int:
-    """Return the number of activations for each row in the widest layer."""
+    """Return the number of activations for each row in the widest layer.
+
+    A layer that needs more room than its output says so by an attribute `room`.
+    """
     found = 1
     for layer in layers(model):
+        found = max(found, int(getattr(layer, "room", 0)))
         try:
             shapes = _shapes(layer.output)
         except AttributeError:

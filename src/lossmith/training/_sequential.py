@@ -26,6 +26,8 @@ from lossmith.training._run import (
     frozen_step,
 )
 from lossmith.training._spec import Batch, GroupData, Hyper, Part, Procedure, Schedule
+from lossmith.training._unfinished import Unfinished
+from lossmith.training.checkpoints import Checkpoints
 
 __all__ = ["Sequential"]
 
@@ -110,8 +112,9 @@ class Sequential:
         progress: Progress | None,
         cancelled: threading.Event,
         clock: Callable[[], float],  # noqa: ARG002
+        checkpoints: Checkpoints | None = None,
     ) -> Outcome:
-        """Train one group to the end."""
+        """Train one group to the end; with `checkpoints` runs go on after the last epoch that they kept."""
         import jax
 
         shape, epochs = (len(data.seeds), len(self._hyper.loss)), self._schedule.epochs
@@ -142,7 +145,7 @@ class Sequential:
 
             with self._seats:
                 weights[place, configuration] = self._run(
-                    data.seeds[place], (place, configuration), rows, outcome, report, cancelled
+                    data.seeds[place], (place, configuration), rows, outcome, report, cancelled, checkpoints
                 )
             report(epochs)
 
@@ -168,6 +171,7 @@ class Sequential:
         outcome: Outcome,
         report: Callable[[int], None],
         cancelled: threading.Event,
+        checkpoints: Checkpoints | None,
     ) -> list[np.ndarray]:
         import jax
 
@@ -177,9 +181,16 @@ class Sequential:
         n_rows = len(rows["train"][0])
         # donated from step to step, so that it must be this run's own copy
         state = self._copy(jax.device_put(self._states(seed)))
-        best = self._copy(state) if schedule.restore_best else None
-        best_value, best_epoch = np.float32(np.inf), 0
-        for number in range(1, schedule.epochs + 1):
+        unfinished = Unfinished(checkpoints, place, restore_best=schedule.restore_best)
+        begun = unfinished.load(state, outcome)
+        if begun.epoch:
+            state = self._copy(jax.device_put(begun.state))
+        best = self._copy(begun.best if begun.epoch else state) if schedule.restore_best else None
+        best_value, best_epoch, alive = begun.best_value, begun.best_epoch, not begun.ended
+        for _ in range(begun.epoch):
+            epoch_orders(rng, n_rows, 1, shuffle=self._shuffle)
+        report(begun.epoch)
+        for number in range(begun.epoch + 1, (schedule.epochs if alive else begun.epoch) + 1):
             order = epoch_orders(rng, n_rows, 1, shuffle=self._shuffle)[0]
             run: Any = (state, np.bool_(True), np.zeros(self._n_quantities, np.float32))
             for indices, weight in self._batches(order):
@@ -196,8 +207,10 @@ class Sequential:
             elif values[self._monitor] < best_value:
                 best_value, best_epoch = values[self._monitor], number
                 best = self._copy(state) if schedule.restore_best else None
+            ended = not alive or (schedule.patience is not None and number - best_epoch >= schedule.patience)
+            unfinished.save(number, state, best, (best_value, best_epoch), outcome, ended=ended)
             report(number)
-            if not alive or (schedule.patience is not None and number - best_epoch >= schedule.patience):
+            if ended:
                 break
         outcome.best_epoch[place] = best_epoch
         state, variables = self._final(best if schedule.restore_best else state)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from lossmith._errors import InvalidInputError
+from lossmith.data import PIXEL
 from lossmith.losses import Loss
 from lossmith.training._arranged import arranged_loss
 from lossmith.training._backend import compilation_cache
@@ -142,7 +143,7 @@ class GradientProcedure:
 
         def mean_loss(trainable: list[Any]) -> tuple[Any, tuple[list[Any], Any]]:
             raw, other, penalties = self.model.stateless_call(
-                trainable, state.other, batch.inputs, training=True, return_losses=True
+                trainable, state.other, as_numbers(batch.inputs), training=True, return_losses=True
             )
             values = self.pointwise(hyper.loss, raw, batch.targets)
             if self._weights is not None:
@@ -174,7 +175,7 @@ class GradientProcedure:
 
     def predict(self, state: GradientState, inputs: Any) -> Any:
         """Return raw outputs in inference mode."""
-        raw, _ = self.model.stateless_call(state.trainable, state.other, inputs, training=False)
+        raw, _ = self.model.stateless_call(state.trainable, state.other, as_numbers(inputs), training=False)
         return raw
 
     def evaluate(self, state: GradientState, batch: Batch, hyper: Hyper) -> Any:
@@ -204,6 +205,13 @@ class GradientProcedure:
         trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
         other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
         return GradientState(trainable, other, list(self._slots))
+
+
+def as_numbers(inputs: Any) -> Any:
+    """Return inputs as a network takes them: bytes are pixels, kept as bytes and divided where they are used."""
+    import jax.numpy as jnp
+
+    return inputs.astype(jnp.float32) / PIXEL if inputs.dtype == jnp.uint8 else inputs
 
 
 def _copies(slots: list[np.ndarray], weights: list[np.ndarray]) -> list[int | None]:

@@ -16,6 +16,7 @@ from lossmith.training._run import Cancelled, Outcome, Progress
 from lossmith.training._sequential import Sequential
 from lossmith.training._spec import GroupData, GroupResult, Hyper, Part, Procedure, Schedule
 from lossmith.training._stacked import Stacked
+from lossmith.training.checkpoints import Checkpoints
 from lossmith.training.execution import Execution, check_memory, choose_execution, group_bytes
 
 __all__ = ["Cancelled", "Trainer"]
@@ -156,7 +157,12 @@ class Trainer:
             return self._compiled
 
     def train(
-        self, data: GroupData, *, progress: Progress | None = None, cancelled: threading.Event | None = None
+        self,
+        data: GroupData,
+        *,
+        progress: Progress | None = None,
+        cancelled: threading.Event | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> GroupResult:
         """Train one group to the end.
 
@@ -168,6 +174,8 @@ class Trainer:
             other, the mean over the runs.
         cancelled : threading.Event, optional
             Looked at between chunks (stacked) or batches (sequential).
+        checkpoints : Checkpoints, optional
+            Keeps runs that are trained one after the other after every epoch, and lets them go on from there.
 
         Raises
         ------
@@ -176,7 +184,10 @@ class Trainer:
         """
         compiled = self._ready(data)
         began = self._clock()
-        outcome = compiled.train(data, progress=progress, cancelled=cancelled or threading.Event(), clock=self._clock)
+        kept = {"checkpoints": checkpoints} if isinstance(compiled, Sequential) else {}
+        outcome = compiled.train(
+            data, progress=progress, cancelled=cancelled or threading.Event(), clock=self._clock, **kept
+        )
         return self._result(data, compiled.names, outcome, self._clock() - began)
 
     def _result(self, data: GroupData, names: tuple[str, ...], outcome: Outcome, seconds: float) -> GroupResult:

@@ -1,0 +1,175 @@
+"""A folder of pictures, one folder below it for each class."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossmith._errors import DataError
+from lossmith.data._images import image_dataset
+from lossmith.data._spec import Dataset
+from lossmith.data._values import quoted
+
+__all__ = ["holds_images", "load_image_folder"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+LARGEST_SIDE = 64  # pixels to which pictures of different sizes are scaled, at most
+PIXELS = 50_000_000  # of one picture: a larger one is refused before it is unpacked
+ROOM = 2 << 30  # bytes of all pictures together
+
+
+def holds_images(path: str | os.PathLike[str]) -> bool:
+    """Return whether `path` is a folder with pictures in folders below it."""
+    root = Path(path).expanduser()
+    return root.is_dir() and any(_pictures(folder) for folder in _folders(root))
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(item for item in root.iterdir() if item.is_dir() and not item.name.startswith("."))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(item for item in folder.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file())
+
+
+def load_image_folder(
+    path: str | os.PathLike[str], *, name: str | None = None, size: tuple[int, int] | None = None
+) -> Dataset:
+    """Return the pictures in a folder; the folders below it are the classes.
+
+    Pictures of one size keep it; others are scaled to the median size, with sides of at most 64 pixels. Where every
+    picture is grey there is one channel, otherwise three; what shines through is laid on white.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+    size : (height, width), optional
+        Scale to this size.
+
+    Raises
+    ------
+    DataError
+        A file that is no picture, or is cut off; fewer than two classes with three pictures; too large.
+    """
+    root = Path(path).expanduser()
+    found = {folder.name: _pictures(folder) for folder in _folders(root)}
+    found = {label: files for label, files in found.items() if files}
+    if len(found) < 2:
+        raise DataError(
+            f"{str(root)!r} holds pictures in {len(found)} folder{'s' if len(found) != 1 else ''}",
+            expected="at least two, one for each class",
+            advice="sort the pictures into folders named for their classes",
+        )
+    files = [file for label in found for file in found[label]]
+    sizes, grey, transparent = _survey(files)
+    decisions = [f"{len(files):,} pictures in {len(found)} folders, which are the classes."]
+    outside = sum(item.suffix.lower() in SUFFIXES for item in root.iterdir() if item.is_file())
+    if outside:
+        decisions.append(f"{outside:,} pictures beside the folders have no class and are left out.")
+    height, width = size or _common_size(sizes)
+    if len(sizes) > 1 or (height, width) not in sizes:
+        decisions.append(f"Pictures of {len(sizes)} sizes are scaled to {height} x {width} pixels.")
+    if transparent:
+        decisions.append(f"{transparent:,} pictures shine through somewhere and are laid on white.")
+    channels = 1 if grey == len(files) else 3
+    if 0 < grey < len(files):
+        decisions.append(f"{grey:,} grey pictures have three equal channels.")
+    if len(files) * height * width * channels > ROOM:
+        raise DataError(
+            f"{len(files):,} pictures of {height} x {width} pixels",
+            expected=f"at most {ROOM >> 30} GiB together",
+            advice="give a smaller size",
+        )
+    images = np.empty((len(files), height, width, channels), np.uint8)
+    for place, file in enumerate(files):
+        images[place] = _pixels(file, height, width, channels)
+    labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
+    return image_dataset(
+        images,
+        labels,
+        name=name or root.resolve().name,
+        class_names=tuple(found),
+        source=str(root),
+        decisions=decisions,
+    )
+
+
+def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    height, width = (statistics.median_low([side[axis] for side in sizes.elements()]) for axis in (0, 1))
+    shrink = min(1.0, LARGEST_SIDE / max(height, width))
+    return max(1, round(height * shrink)), max(1, round(width * shrink))
+
+
+def _survey(files: list[Path]) -> tuple[Counter[tuple[int, int]], int, int]:
+    """Return how often each size occurs, how many pictures are grey and how many have transparent places."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    grey = transparent = 0
+    for file in files:
+        picture = _opened(file)
+        sizes[picture.height, picture.width] += 1
+        grey += picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
+        if picture.has_transparency_data:
+            transparent += picture.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return sizes, grey, transparent
+
+
+def _opened(file: Path) -> Any:
+    """Return a picture with its pixels unpacked and turned as its camera noted."""
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # large pictures are refused below, with words of our own
+            with Image.open(file) as picture:
+                if picture.width * picture.height > PIXELS:
+                    raise DataError(
+                        f"{quoted(file.name)} has {picture.width} x {picture.height} pixels",
+                        expected=f"at most {PIXELS:,} pixels",
+                        advice="scale it down",
+                    )
+                picture.load()
+                return ImageOps.exif_transpose(picture)
+    except DataError:
+        raise
+    # Pillow's readers raise what the bytes make them stumble over
+    except Exception as error:
+        raise DataError(
+            f"{quoted(f'{file.parent.name}/{file.name}')} is no picture that can be read, or is cut off",
+            expected="a PNG or JPEG file",
+            advice="remove it, or save it again",
+        ) from error
+
+
+def _pixels(file: Path, height: int, width: int, channels: int) -> np.ndarray:
+    from PIL import Image
+
+    picture = _opened(file)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _eight_bits(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(ground, picture)
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return pixels.reshape(height, width, channels)
+
+
+def _eight_bits(picture: Any) -> Any:
+    """Return a grey picture of 16 bits or of floats with 8: values above 255 mean that white is 65,535."""
+    from PIL import Image
+
+    values = np.asarray(picture, dtype=np.float64)
+    scale = 1.0 if not values.size or values.max() <= 255 else 257.0
+    return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))

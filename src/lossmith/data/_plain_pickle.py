@@ -1,0 +1,191 @@
+"""Reading the pickles in which CIFAR is published, without running anything that they say.
+
+A pickle is a program for a stack machine. Here its instructions are read by `pickletools`, which only parses, and the few
+that a dictionary of numbers, texts and one byte array needs are followed; every other one is refused. The two calls that
+NumPy writes for an array are known by name and answered by this module itself: no name is ever looked up.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from lossmith._errors import DataError
+
+__all__ = ["read_plain_pickle"]
+
+_MARK = object()
+_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+_TYPES = {"u1": np.uint8, "i8": np.int64, "i4": np.int32, "uint8": np.uint8}
+_PUSHED = {
+    "BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "BINFLOAT", "FLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "BINBYTES", "SHORT_BINBYTES",
+}  # fmt: skip
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_MAKERS: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
+_GETS = {"BINGET", "LONG_BINGET", "GET"}
+_PUTS = {"BINPUT", "LONG_BINPUT", "PUT"}
+_SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+class _Name(str):
+    """A dotted name in a pickle: compared, never imported."""
+
+    __slots__ = ()
+
+
+class _Type:
+    """An element type of an array: what NumPy writes as a call of `dtype`."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+
+class _Array:
+    """An array whose contents follow: what NumPy writes as a call of `_reconstruct`."""
+
+    def __init__(self) -> None:
+        self.value: np.ndarray | None = None
+
+    def fill(self, state: Any) -> None:
+        _, shape, kind, columns_first, data = state
+        data = data.encode("latin-1") if isinstance(data, str) else data
+        element = _TYPES[kind.code]
+        wanted = int(np.prod(shape, dtype=object)) * np.dtype(element).itemsize
+        if wanted != len(data):
+            raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
+        self.value = np.frombuffer(data, element).reshape(shape, order="F" if columns_first else "C")
+
+
+def read_plain_pickle(data: bytes, *, name: str) -> dict[str, Any]:
+    """Return the dictionary in a pickle that holds texts, numbers, lists and arrays, and nothing else.
+
+    Raises
+    ------
+    DataError
+        The pickle asks for anything else, or is cut off.
+
+    Examples
+    --------
+    >>> read_plain_pickle(b"(dS'labels'\\n(lp0\\nI3\\nas.", name="batch")
+    {'labels': [3]}
+    """
+    try:
+        value = _run(data)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, UnicodeError) as error:
+        raise DataError(
+            f"{name!r} holds no plain data ({' '.join(str(error).split())[:120]})",
+            expected="a pickle of a dictionary of texts, numbers, lists and arrays, as CIFAR is published",
+            advice="fetch the file again from its official place; nothing in it was run",
+        ) from error
+    if not isinstance(value, dict):
+        raise DataError(f"{name!r} holds a {type(value).__name__}", expected="a dictionary", advice="check the file")
+    return {_text(key): _finished(item) for key, item in value.items()}
+
+
+def _text(key: Any) -> str:
+    return key.decode("latin-1") if isinstance(key, bytes) else str(key)
+
+
+def _finished(item: Any) -> Any:
+    if isinstance(item, _Array):
+        return item.value
+    if isinstance(item, list):
+        return [_text(entry) if isinstance(entry, bytes) else entry for entry in item]
+    return _text(item) if isinstance(item, bytes) else item
+
+
+def _run(data: bytes) -> Any:
+    stack: list[Any] = []
+    memo: dict[int, Any] = {}
+    for operation, given, _ in pickletools.genops(io.BytesIO(data)):
+        code, argument = operation.name, cast(Any, given)
+        if code in _PUSHED:
+            stack.append(argument)
+        elif code in _CONSTANTS:
+            stack.append(_CONSTANTS[code])
+        elif code in _MAKERS:
+            stack.append(_MAKERS[code]())
+        elif code in _PUTS:
+            memo[int(argument)] = stack[-1]
+        elif code == "MEMOIZE":
+            memo[len(memo)] = stack[-1]
+        elif code in _GETS:
+            stack.append(memo[int(argument)])
+        elif code == "MARK":
+            stack.append(_MARK)
+        elif code in _SHORT_TUPLES:
+            stack[-_SHORT_TUPLES[code] :] = [tuple(stack[-_SHORT_TUPLES[code] :])]
+        elif code == "GLOBAL":
+            stack.append(_Name(argument.replace(" ", ".")))
+        elif code == "STACK_GLOBAL":
+            stack[-2:] = [_Name(".".join(stack[-2:]))]
+        elif code == "STOP":
+            return stack.pop()
+        elif code not in ("PROTO", "FRAME"):
+            _change(code, stack)
+    raise ValueError("it is cut off")
+
+
+def _since_mark(stack: list[Any]) -> list[Any]:
+    place = len(stack) - 1 - stack[::-1].index(_MARK)
+    items = stack[place + 1 :]
+    del stack[place:]
+    return items
+
+
+def _change(code: str, stack: list[Any]) -> None:
+    """Follow an instruction that builds something out of what lies on the stack."""
+    if code == "TUPLE":
+        stack.append(tuple(_since_mark(stack)))
+    elif code == "LIST":
+        stack.append(_since_mark(stack))
+    elif code == "DICT":
+        items = _since_mark(stack)
+        stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+    elif code == "APPEND":
+        item = stack.pop()
+        _as(stack[-1], list).append(item)
+    elif code == "APPENDS":
+        items = _since_mark(stack)
+        _as(stack[-1], list).extend(items)
+    elif code == "SETITEM":
+        key, item = stack[-2:]
+        del stack[-2:]
+        _as(stack[-1], dict)[key] = item
+    elif code == "SETITEMS":
+        items = _since_mark(stack)
+        _as(stack[-1], dict).update(zip(items[::2], items[1::2], strict=True))
+    elif code == "REDUCE":
+        arguments = stack.pop()
+        stack[-1] = _called(stack[-1], arguments)
+    elif code == "BUILD":
+        state = stack.pop()
+        if isinstance(stack[-1], _Array):
+            stack[-1].fill(state)
+        elif not isinstance(stack[-1], _Type):
+            raise ValueError("it sets the state of an object")
+    else:
+        raise ValueError(f"it uses the instruction {code}")
+
+
+def _as(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"it fills a {type(value).__name__} as if it were a {kind.__name__}")
+    return value
+
+
+def _called(function: Any, arguments: Any) -> Any:
+    if isinstance(function, _Name):
+        if function == "numpy.dtype" and arguments[0] in _TYPES:
+            return _Type(arguments[0])
+        if function in {f"{module}._reconstruct" for module in _MODULES} and arguments[0] == "numpy.ndarray":
+            return _Array()
+        # how Python 3 writes bytes for Python 2
+        if function == "_codecs.encode" and arguments[1] in ("latin1", "latin-1"):
+            return arguments[0].encode("latin-1")
+    raise ValueError(f"it calls {function!r}")

@@ -1,0 +1,148 @@
+"""Folders of pictures: every kind of PNG and JPEG, and files that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lossmith import data
+from lossmith._errors import DataError, InvalidInputError
+from lossmith.data import _image_folder
+
+PER_CLASS = 6
+
+
+def fill(root: Path, label: str, pictures: list[Image.Image], *, suffix: str = "png") -> None:
+    (root / label).mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        picture.save(root / label / f"{number}.{suffix}")
+
+
+def colours(seed: int, size: tuple[int, int] = (5, 4), mode: str = "RGB") -> list[Image.Image]:
+    rng = np.random.default_rng(seed)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    shape = (*size, bands) if bands > 1 else size
+    return [Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8), mode) for _ in range(PER_CLASS)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path / "pets", "cat", colours(1))
+    fill(tmp_path / "pets", "dog", colours(2))
+    return tmp_path / "pets"
+
+
+def test_pixels_and_classes(folder: Path) -> None:
+    (folder / ".hidden").mkdir()
+    (folder / "empty").mkdir()
+    (folder / "notes.txt").write_text("x")
+    Image.new("RGB", (5, 4)).save(folder / "loose.png")
+    dataset = data.load(folder)
+    assert (dataset.task, dataset.class_names, dataset.class_counts) == ("binary", ("cat", "dog"), (6, 6))
+    assert dataset.features.shape == (12, 5, 4, 3) and dataset.features.dtype == np.uint8
+    assert np.array_equal(dataset.features[7], np.asarray(Image.open(folder / "dog" / "1.png")))
+    assert any("1 pictures beside the folders" in said for said in dataset.decisions)
+    assert len(data.split(dataset, seed=1).train) == 8
+
+
+def test_grey_stays_one_channel_and_mixed_becomes_three(folder: Path) -> None:
+    fill(folder.parent / "grey", "a", colours(3, mode="L"))
+    fill(folder.parent / "grey", "b", colours(4, mode="LA"))
+    grey = data.load(folder.parent / "grey")
+    assert grey.features.shape == (12, 5, 4, 1)
+    assert np.array_equal(grey.features[2, ..., 0], np.asarray(Image.open(folder.parent / "grey" / "a" / "2.png")))
+    fill(folder, "dog", colours(5, mode="L"))
+    mixed = data.load(folder)
+    assert mixed.features.shape[-1] == 3 and (mixed.features[8, ..., 0] == mixed.features[8, ..., 2]).all()
+    assert any("6 grey pictures" in said for said in mixed.decisions)
+
+
+def test_transparency_is_laid_on_white(folder: Path) -> None:
+    picture = Image.new("RGBA", (4, 5), (200, 100, 0, 255))
+    picture.putpixel((1, 2), (200, 100, 0, 0))
+    picture.putpixel((2, 2), (200, 100, 0, 51))  # a fifth
+    fill(folder, "cat", [picture])
+    palette = Image.new("P", (4, 5), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    palette.putpixel((0, 0), 0)
+    palette.info["transparency"] = 0
+    fill(folder, "dog", [palette])
+    dataset = data.load(folder)
+    assert dataset.features[0, 2, 1].tolist() == [255, 255, 255]
+    assert dataset.features[0, 2, 2].tolist() == [244, 224, 204]  # 255 + (c - 255) / 5
+    assert dataset.features[0, 0, 0].tolist() == [200, 100, 0]
+    assert dataset.features[6, 0, 0].tolist() == [255, 255, 255] and dataset.features[6, 1, 1].tolist() == [10, 20, 30]
+    assert any(said.startswith("2 pictures shine through") for said in dataset.decisions)
+
+
+def test_other_sizes_are_scaled_to_the_median(folder: Path) -> None:
+    fill(folder, "dog", colours(6, size=(300, 200)))
+    dataset = data.load(folder)
+    assert dataset.features.shape[1:] == (5, 4, 3)
+    assert any("2 sizes are scaled to 5 x 4" in said for said in dataset.decisions)
+    fill(folder, "owl", colours(7, size=(300, 200)))
+    assert data.load(folder).features.shape[1:] == (64, 43, 3)  # 300 x 200 by 64 / 300
+    chosen = data.load_image_folder(folder, size=(8, 6))
+    assert chosen.features.shape[1:] == (8, 6, 3)
+
+
+def test_sixteen_bits_jpeg_and_turned_pictures(tmp_path: Path) -> None:
+    deep = np.full((4, 4), 32_896, np.uint16)  # 128 * 257
+    fill(tmp_path / "deep", "a", [Image.fromarray(deep)] * PER_CLASS)
+    fill(tmp_path / "deep", "b", colours(8, size=(4, 4), mode="L"))
+    assert (data.load(tmp_path / "deep").features[0] == 128).all()
+    flat = [Image.new("RGB", (8, 8), (200, 10, 30))] * PER_CLASS
+    fill(tmp_path / "photo", "a", flat, suffix="jpeg")
+    fill(tmp_path / "photo", "b", flat, suffix="JPG")
+    photo = data.load(tmp_path / "photo").features[0].astype(int)
+    assert np.abs(photo - [200, 10, 30]).max() <= 3
+    wide = Image.new("RGB", (6, 2), (9, 9, 9))
+    exif = wide.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    (tmp_path / "turned" / "a").mkdir(parents=True)
+    for number in range(PER_CLASS):
+        wide.save(tmp_path / "turned" / "a" / f"{number}.jpg", exif=exif)
+    fill(tmp_path / "turned", "b", [Image.new("RGB", (2, 6))] * PER_CLASS)
+    assert data.load(tmp_path / "turned").features.shape[1:3] == (6, 2)
+
+
+def test_files_that_are_no_pictures(folder: Path) -> None:
+    whole = (folder / "cat" / "0.png").read_bytes()
+    for content in (b"", b"GIF89a", whole[: len(whole) // 2], whole[:40], b"\x89PNG\r\n\x1a\n" + b"\xff" * 60):
+        (folder / "cat" / "0.png").write_bytes(content)
+        with pytest.raises(DataError, match=r"0\.png.*no picture that can be read"):
+            data.load(folder)
+
+
+def test_a_picture_that_is_far_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_image_folder, "PIXELS", 100)
+    Image.new("1", (11, 10)).save(folder / "cat" / "0.png")
+    with pytest.raises(DataError, match="11 x 10 pixels; expected at most 100"):
+        data.load(folder)
+    monkeypatch.setattr(_image_folder, "ROOM", 10)
+    Image.new("1", (4, 5)).save(folder / "cat" / "0.png")
+    with pytest.raises(DataError, match="GiB together"):
+        data.load(folder)
+
+
+def test_folders_that_hold_too_little(tmp_path: Path, folder: Path) -> None:
+    fill(tmp_path / "one", "only", colours(9))
+    with pytest.raises(DataError, match="pictures in 1 folder;"):
+        data.load(tmp_path / "one")
+    fill(folder, "rare", colours(10)[:2])
+    with pytest.raises(DataError, match="'rare' has 2 rows"):
+        data.load(folder)
+    with pytest.raises(InvalidInputError, match="drop= for the folder of pictures"):
+        data.load(folder, drop=["x"])
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        data.load(tmp_path / "nothing")
+
+
+def test_a_folder_is_found_below_the_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSSMITH_DATA", str(folder.parent))
+    assert data.load("pets").n_samples == 12
+    assert data.load("pets", name="animals").name == "animals"
