@@ -144,8 +144,8 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="write a page")
     parser.add_argument("--quick", action="store_true", help="few epochs")
     given = parser.parse_args()
-    repeats = 3 if given.quick else 11
-    single, several = measure(5 if given.quick else 60, repeats)
+    repeats = 3 if given.quick else 9
+    single, several = measure(5 if given.quick else 40, repeats)
     text = page(single, several, repeats)
     print(text)
     if given.markdown:
