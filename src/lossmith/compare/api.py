@@ -64,7 +64,8 @@ def compare(
     target : str
         Column to predict, for files and frames.
     losses : str or sequence
-        Comma list or sequence of losses; "default", the ones that people choose between; or "all" that fit the task.
+        Comma list or sequence of losses; "default", the ones that people choose between; "all" standard ones; or
+        "every" one of the catalogue that fits the task.
     model : str, Model or callable
         A family with its configuration (`mlp:hidden=64x64`), or a function that returns a Keras body.
     optimizer : str
