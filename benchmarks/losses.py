@@ -7,6 +7,9 @@ one of them each; what it takes beyond that, for each loss after the first, is t
     python benchmarks/losses.py                    # a table on the terminal
     python benchmarks/losses.py --markdown FILE    # and as a page
     python benchmarks/losses.py --quick            # few epochs, to see that it works
+    python benchmarks/losses.py --losses 3         # the first few losses alone
+
+Time is that of the processor, all threads together, so that neighbours on the machine count less.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ COUNTS = (2, 3, 4, 6, 12)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds of one training step of the whole stack, the median of the repeats."""
+    """Processor seconds of one training step of the whole stack, the median of the repeats."""
 
     losses: tuple[str, ...]
     step: float
@@ -73,10 +76,11 @@ class Work:
         return Trainer(procedure, order, [0.01] * CONFIGURATIONS, Schedule(self.epochs, BATCH), execution="stacked")
 
 
-def measure(epochs: int, repeats: int) -> tuple[list[Measured], list[Measured]]:
+def measure(losses: Sequence[str], epochs: int, repeats: int) -> tuple[list[Measured], list[Measured]]:
     """Return the programs of one loss each, and those of several, measured in turns so that a busy minute hits all."""
     work = Work(epochs)
-    programs = [(name,) for name in LOSSES] + [LOSSES[:count] for count in COUNTS]
+    several = [tuple(losses[:count]) for count in COUNTS if count <= len(losses)]
+    programs = [(name,) for name in losses] + several
     trainers, compiling = [], []
     for names in programs:
         began = time.perf_counter()
@@ -86,15 +90,15 @@ def measure(epochs: int, repeats: int) -> tuple[list[Measured], list[Measured]]:
     times: list[list[float]] = [[] for _ in programs]
     for _ in range(repeats):
         for place, trainer in enumerate(trainers):
-            began = time.perf_counter()
+            began = time.process_time()
             trainer.train(work.data)
-            times[place].append(time.perf_counter() - began)
+            times[place].append(time.process_time() - began)
     steps = epochs * -(-ROWS // BATCH)
     found = [
         Measured(names, statistics.median(seconds) / steps, first)
         for names, seconds, first in zip(programs, times, compiling, strict=True)
     ]
-    return found[: len(LOSSES)], found[len(LOSSES) :]
+    return found[: len(losses)], found[len(losses) :]
 
 
 def price(single: Sequence[Measured], several: Measured) -> float:
@@ -112,7 +116,7 @@ def page(single: Sequence[Measured], several: Sequence[Measured], repeats: int) 
         "# What one more loss costs",
         "",
         f"{runs} runs of a perceptron 2-50-1 on {ROWS} rows, in batches of {BATCH}, in one stacked program. The runs are spread over 1 to "
-        f"{len(LOSSES)} binary losses; each computes its own loss alone. *Expected* is the mean of the programs that train one of these "
+        f"{len(single)} binary losses; each computes its own loss alone. *Expected* is the mean of the programs that train one of these "
         "losses each; the last column is what a step takes beyond that, for each loss after the first.",
         "",
         "| losses | step of all runs | expected | one more loss | first call |",
@@ -130,7 +134,8 @@ def page(single: Sequence[Measured], several: Sequence[Measured], repeats: int) 
         f"- Programs of one loss take {1e6 * fastest.step:.0f} µs (`{fastest.losses[0]}`) to {1e6 * slowest.step:.0f} µs "
         f"(`{slowest.losses[0]}`) a step.",
         f"- The price of one more loss is at most {100 * max(price(single, one) for one in several):.1f} % of a step.",
-        f"- Medians of {repeats} calls, taken in turns; the first call builds and compiles.",
+        f"- Processor time, all threads together; medians of {repeats} calls, taken in turns. The first call builds and compiles "
+        "(wall time).",
         f"- {platform.machine()}, {os.cpu_count()} cores, python {platform.python_version()}, {versions}.",
         "",
         "Measure it yourself with `python benchmarks/losses.py`.",
@@ -143,9 +148,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markdown", type=Path, help="write a page")
     parser.add_argument("--quick", action="store_true", help="few epochs")
+    parser.add_argument("--losses", type=int, default=len(LOSSES), choices=range(2, len(LOSSES) + 1), metavar="N")
     given = parser.parse_args()
-    repeats = 3 if given.quick else 11
-    single, several = measure(5 if given.quick else 60, repeats)
+    repeats = 3 if given.quick else 9
+    single, several = measure(LOSSES[: given.losses], 5 if given.quick else 40, repeats)
     text = page(single, several, repeats)
     print(text)
     if given.markdown:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-from lossmith.compare import calibration
 from lossmith.compare.metrics import METRICS, measure
 from lossmith.compare.run import Execution, Memory, plan_for
 from lossmith.compare.statistics import estimate
@@ -45,17 +46,25 @@ def own_probability(loss: Any, raw: np.ndarray, task: str) -> np.ndarray | None:
     return np.asarray(loss.predict(raw[:, 0] if task == "binary" else raw))
 
 
-def scaled(raw: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Return probabilities of raw outputs divided by one temperature (`by` holds its inverse)."""
+def log_probability(raw: np.ndarray) -> np.ndarray:
+    """Return the logarithms of sigmoid or softmax, shape `(n_samples, n_classes)`."""
     wide = raw if raw.shape[1] > 1 else np.column_stack([np.zeros(len(raw)), raw[:, 0]])
-    found = calibration.apply(wide[None], by)[0]
+    return np.asarray(log_softmax(wide.astype(float), axis=1))
+
+
+def temperature(raw: np.ndarray, target: np.ndarray) -> float:
+    """Return the temperature that fits validation rows best, by log loss, between 1/50 and 50."""
+
+    def cost(log_t: float) -> float:
+        return -float(log_probability(raw / np.exp(log_t))[np.arange(len(target)), target].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-np.log(50), np.log(50)), method="bounded").x))
+
+
+def scaled(raw: np.ndarray, t: float) -> np.ndarray:
+    """Return probabilities of raw outputs divided by a temperature."""
+    found = np.exp(log_probability(raw / t))
     return found if raw.shape[1] > 1 else found[:, 1]
-
-
-def temperature(raw: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the inverse temperature that fits validation rows best, by log loss."""
-    wide = raw if raw.shape[1] > 1 else np.column_stack([np.zeros(len(raw)), raw[:, 0]])
-    return calibration.fit(wide[None], target)
 
 
 def measured(source: Any, options: dict[str, Any], seeds: int) -> tuple[Any, dict[str, dict[str, np.ndarray]]]:
@@ -66,12 +75,12 @@ def measured(source: Any, options: dict[str, Any], seeds: int) -> tuple[Any, dic
     plan, metrics = execution.plan, [METRICS[name] for name in (*SHOWN, "accuracy")]
     found: dict[str, dict[str, np.ndarray]] = {}
     for label, runs in gather(evidence).items():
-        before, after, inverse = [], [], []
+        before, after, temperatures = [], [], []
         for trial in range(seeds):
             seat = execution.seats[trial]
             model = trained_model(plan, runs, execution.seats, trial=trial, versions={})
             raw = {part: model.raw(seat.inputs[getattr(seat.split, part)]) for part in ("validation", "test")}
-            by = temperature(raw["validation"], plan.dataset.target[seat.split.validation])
+            t = temperature(raw["validation"], plan.dataset.target[seat.split.validation])
             probability = own_probability(runs.loss, raw["test"], plan.dataset.task)
             target = plan.dataset.target[seat.split.test]
 
@@ -82,9 +91,9 @@ def measured(source: Any, options: dict[str, Any], seeds: int) -> tuple[Any, dic
                 return [float(values[metric.name][0]) for metric in metrics]
 
             before.append(numbers(probability))
-            after.append(numbers(scaled(raw["test"], by)))
-            inverse.append(1 / by[0, 0] if by[0, 0] else np.inf)
-        found[label] = {"before": np.array(before), "after": np.array(after), "temperature": np.array(inverse)}
+            after.append(numbers(scaled(raw["test"], t)))
+            temperatures.append(t)
+        found[label] = {"before": np.array(before), "after": np.array(after), "temperature": np.array(temperatures)}
     return plan, found
 
 

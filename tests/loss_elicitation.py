@@ -261,6 +261,7 @@ PARTICULAR = {  # where the best output is another one, by the loss's own defini
     "lee_lin_wahba": lambda y, _: 3 * y,
     "normalized_focal": lambda y, _: 60 * y,
     "nfl_rce": lambda y, _: 60 * y,
+    "nfl_mae": lambda y, _: 60 * y,
     "multilabel_pairwise": lambda y, _: 60 * (2 * y - 1),
     "pairwise_logistic": lambda y, _: 60 * y,
     "pairwise_hinge": lambda y, _: 60 * y,
@@ -284,10 +285,13 @@ def check_perfect(loss: Loss) -> None:
     if loss.task == "ranking":
         target = np.random.default_rng(90).permuted(np.tile([0.0, 0.0, 1.0, 2.0], (50, 1)), axis=1)
     smoothing = loss.configuration.get("label_smoothing", 0.0)
-    wanted = target * (1 - smoothing) + smoothing / (target.shape[-1] if target.ndim > 1 else 2)
+    wanted = target * (1 - smoothing) + smoothing / (target.shape[-1] if loss.encoding == "distribution" else 2)
     best_raw = PARTICULAR.get(loss.name) or PERFECT[loss.head.name]
     if loss.name in ("squentropy", "categorical_mean_squared_error"):  # these stop at scores of their own
         best_raw = partial(_by_search, loss)
+    if loss.name == "multilabel_crossentropy":  # the weight multiplies the odds
+        shift = np.log(loss.configuration["positive_weight"])
+        best_raw = lambda y, _: PERFECT["sigmoid"](y, _) + shift  # noqa: E731
     for scale in (0.5, 3.0, 20.0):
         raw = draw_raw(loss, 50, 91, scale=scale)
         best = values(loss, best_raw(wanted if smoothing else target, raw), target)

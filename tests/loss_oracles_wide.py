@@ -277,7 +277,10 @@ WIDE: dict[str, Callable[..., Any]] = {
     "exponential": lambda z, y: y * mp.exp(-z / 2) + (1 - y) * mp.exp(z / 2),
     "smoothed_hinge": _smoothed_hinge,
     "modified_huber": lambda z, y: positive(1 - y * z) ** 2 if y * z >= -1 else -4 * y * z,
-    "multilabel_crossentropy": lambda z, y: _mean(_bce(a, b) for a, b in zip(z, y, strict=True)),
+    "multilabel_crossentropy": lambda z, y, label_smoothing, positive_weight: _mean(
+        -mpf(positive_weight) * t * mp.log(sigmoid(a)) - (1 - t) * mp.log(1 - sigmoid(a))
+        for a, t in ((a, b + mpf(label_smoothing) * (mpf("0.5") - b)) for a, b in zip(z, y, strict=True))
+    ),
     "multilabel_asymmetric": lambda z, y, **p: _mean(_asymmetric(a, b, **p) for a, b in zip(z, y, strict=True)),
     "dice": _dice,
     "tversky": _tversky,
@@ -326,6 +329,9 @@ WIDE: dict[str, Callable[..., Any]] = {
     "nce_mae": lambda z, y, alpha, beta: mpf(alpha) * _nce(y, softmax(z)) + mpf(beta) * _l1(y, softmax(z)),
     "nfl_rce": lambda z, y, alpha, beta, gamma, floor: (
         mpf(alpha) * _nfl(y, softmax(z), gamma) + mpf(beta) * _rce(y, softmax(z), floor)
+    ),
+    "nfl_mae": lambda z, y, alpha, beta, gamma: (
+        mpf(alpha) * _nfl(y, softmax(z), gamma) + mpf(beta) * _l1(y, softmax(z))
     ),
     "categorical_mean_squared_error": _hui_belkin,
     "weston_watkins": _weston_watkins,

@@ -165,7 +165,7 @@ def test_every_marker_is_explained_to_contributors():
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/using-losses.md"])
 def test_the_names_used_in_examples_exist(page):
     """Examples of the front page are compiled, and every lossmith name in them is looked up; the slow test runs them."""
     import lossmith

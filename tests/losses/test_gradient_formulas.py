@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loss_draws import differences, draw_raw, draw_target, some_configurations
+from lossmith import losses
 
 N = 40
 
@@ -201,7 +202,6 @@ FORMULAS = {
     "tanh_squared_hinge": lambda z, y: -2 * y * (1 - y * np.tanh(z)) * (1 - np.tanh(z) ** 2),
     "smoothed_hinge": lambda z, y: -y * np.minimum(pos(1 - y * z), 1),
     "modified_huber": lambda z, y: np.where(y * z >= -1, -2 * y * pos(1 - y * z), -4 * y),
-    "multilabel_crossentropy": lambda z, y: (sg(z) - y) / z.shape[1],
     "kl_divergence": lambda z, y: sm(z) - y,
     "reverse_kl_divergence": lambda z, y: pull(sm(z), np.log(sm(z) / y)),
     "jeffreys_divergence": lambda z, y: sm(z) - y + pull(sm(z), np.log(sm(z) / y)),
@@ -246,8 +246,17 @@ FORMULAS = {
     "pairwise_hinge": lambda z, y: _pairs(z, y, lambda lead: -(lead < 1.0).astype(float)),
     "cosine_similarity": _cosine,
 }
-SMOOTHED = ("binary_crossentropy", "categorical_crossentropy")  # their formulas are without smoothing
+UNSMOOTHED_WEIGHT = losses.get("multilabel_crossentropy:positive_weight=3")
+SMOOTHED = (
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "multilabel_crossentropy",
+)  # their formulas are without smoothing
 CASES = [loss for loss in some_configurations() if loss.name in FORMULAS or (loss.name in SMOOTHED and not loss.values)]
+CASES.append(UNSMOOTHED_WEIGHT)
+FORMULAS["multilabel_crossentropy"] = lambda z, y, label_smoothing, positive_weight: (
+    ((1 - y) * sg(z) - positive_weight * y * (1 - sg(z))) / z.shape[1]
+)
 FORMULAS["binary_crossentropy"] = lambda z, y, label_smoothing: sg(z) - y
 FORMULAS["categorical_crossentropy"] = lambda z, y, label_smoothing: sm(z) - y
 

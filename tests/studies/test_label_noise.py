@@ -19,18 +19,22 @@ LEDGER = Path(__file__).resolve().parents[2] / "docs" / "ledger" / "label_noise.
 
 
 @pytest.mark.parametrize(
-    ("published", "verdict", "expected"),
+    ("published", "verdict", "low", "high", "expected"),
     [
-        (0.12, "better", "reproduced"),
-        (0.12, "equivalent", "differs"),
-        (0.12, "worse", "differs"),
-        (-0.0063, "equivalent", "reproduced"),
-        (-0.0063, "undecided", "differs"),
-        (-0.2, "worse", "reproduced"),
+        (0.12, "better", 0.02, 0.05, "reproduced"),
+        (0.12, "equivalent", -0.005, 0.005, "differs"),
+        (0.12, "undecided", -0.05, 0.2, "differs"),  # it holds the published difference, and no direction
+        (0.12, "worse", -0.05, -0.02, "differs"),
+        (-0.0063, "equivalent", 0.001, 0.002, "reproduced"),
+        (-0.0063, "undecided", -0.02, 0.03, "reproduced"),
+        (-0.0063, "undecided", 0.002, 0.03, "differs"),
+        (-0.0063, "better", 0.02, 0.03, "differs"),
+        (-0.2, "worse", -0.4, -0.1, "reproduced"),
+        (-0.2, "better", 0.1, 0.4, "differs"),
     ],
 )
-def test_direction(published, verdict, expected) -> None:
-    assert direction(published, verdict, 0.01) == expected
+def test_direction(published, verdict, low, high, expected) -> None:
+    assert direction(published, verdict, low=low, high=high, margin=0.01) == expected
 
 
 def result(scores: dict[str, list[float]]) -> SimpleNamespace:
@@ -78,7 +82,7 @@ def test_the_ledger_follows_from_its_numbers() -> None:
         low, high = row["values"]["low"], row["values"]["high"]
         inside = {"better": low > 0.01, "worse": high < -0.01, "equivalent": low >= -0.01 and high <= 0.01}
         assert inside.get(verdict, True)
-        assert row["verdict"] == direction(row["values"]["published"], verdict, 0.01)
+        assert row["verdict"] == direction(row["values"]["published"], verdict, low=low, high=high, margin=0.01)
     assert all(rows[claim]["verdict"] == "no number in source" for claim in label_noise.OTHERS)
 
 

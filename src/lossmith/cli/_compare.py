@@ -37,8 +37,8 @@ def add(app: typer.Typer) -> None:
             typer.Option(
                 "--losses",
                 "--loss",
-                metavar="A,B|all",
-                help="Losses; the usual ones where nothing is said.",
+                metavar="A,B|all|every",
+                help="Losses; the usual ones where nothing is said, `all` standard ones, or `every` one of the catalogue.",
                 rich_help_panel=_FACTORS,
             ),
         ] = None,

@@ -65,7 +65,8 @@ def compare(
     target : str
         Column to predict, for files and frames.
     losses : str or sequence
-        Comma list or sequence of losses; "default", the ones that people choose between; or "all" that fit the task.
+        Comma list or sequence of losses; "default", the ones that people choose between; "all" standard ones; or
+        "every" one of the catalogue that fits the task.
     model : str, Model or callable
         A family with its configuration (`mlp:hidden=64x64`); a function of the shape of a sample that returns a Keras body;
         or a function without arguments that returns a whole Keras model, whose head is replaced by that of each loss.

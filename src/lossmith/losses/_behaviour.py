@@ -78,7 +78,7 @@ class Behaviour:
             )
         else:
             noise = (
-                "Symmetric label noise moves the best model: "
+                "Symmetric label noise can move the best model: "
                 f"the losses of all labels sum to no constant (it varies by {self.spread:.3g} over outputs in [-5, 5])."
             )
         if self.noisy is not None:

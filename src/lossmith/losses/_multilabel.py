@@ -19,8 +19,11 @@ SMOOTH = Parameter(
 )
 
 
-def _cross_entropy(xp: Namespace, raw: Array, target: Array) -> Array:
-    return xp.mean(target * softplus(xp, -raw) + (1 - target) * softplus(xp, raw), axis=-1)
+def _cross_entropy(
+    xp: Namespace, raw: Array, target: Array, *, label_smoothing: float, positive_weight: float
+) -> Array:
+    smoothed = target * (1 - label_smoothing) + 0.5 * label_smoothing
+    return xp.mean(positive_weight * smoothed * softplus(xp, -raw) + (1 - smoothed) * softplus(xp, raw), axis=-1)
 
 
 def _asymmetric(xp: Namespace, raw: Array, target: Array, **parameters: float) -> Array:
@@ -64,18 +67,25 @@ RECORDS = (
         encoding="zero_one",
         interval=UNIT,
         elicits="probabilities",
+        parameters=(
+            Parameter("label_smoothing", 0.0, Interval(0, 1, closed_high=False), "share of each label moved to 1/2"),
+            Parameter("positive_weight", 1.0, Interval(0, closed_low=False), "weight of labels that apply, against 1"),
+        ),
+        depends=lambda label_smoothing, positive_weight: (
+            {"elicits": "numeric", "strictly_proper": False} if label_smoothing or positive_weight != 1 else {}
+        ),
         convex=True,
         smooth=True,
         robust=True,
         strictly_proper=True,
-        formula=r"\frac{1}{L} \sum_l \left(y_l \log(1 + e^{-z_l}) + (1 - y_l) \log(1 + e^{z_l})\right)",
-        gradient=r"\frac{1}{L} \left(\frac{1}{1 + e^{-z_l}} - y_l\right)",
+        formula=r"\frac{1}{L} \sum_l \left(w y_l \log(1 + e^{-z_l}) + (1 - y_l) \log(1 + e^{z_l})\right)",
+        gradient=r"\frac{1}{L} \left((1 - y_l) p_l - w y_l (1 - p_l)\right), \quad p_l = \frac{1}{1 + e^{-z_l}}",
         when="A sample may carry several labels, or none: the default choice.",
         when_not="Exactly one label applies: use categorical_crossentropy.",
         reference="Good, Rational decisions, 1952",
         twins={"keras": "binary_crossentropy", "torch": "MultiLabelSoftMarginLoss"},
         code={
-            "keras": "keras.losses.BinaryCrossentropy(from_logits=True)",
+            "keras": "keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing={label_smoothing})",
             "torch": "torch.nn.MultiLabelSoftMarginLoss()",
         },
     ),

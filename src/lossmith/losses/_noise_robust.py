@@ -76,6 +76,10 @@ def _nfl_rce(
     return alpha * active + beta * _reverse(xp, log_p, target, floor)
 
 
+def _nfl_mae(xp: Namespace, raw: Array, target: Array, *, alpha: float, beta: float, gamma: float) -> Array:
+    return alpha * _normalized_focal(xp, raw, target, gamma=gamma) + beta * _absolute(xp, raw, target)
+
+
 ACTIVE = Parameter("alpha", 1.0, POSITIVE, "weight of the active term, which raises the probability of the label")
 PASSIVE = Parameter("beta", 1.0, POSITIVE, "weight of the passive term, which lowers the others")
 MA = "Ma et al., Normalized loss functions for deep learning with noisy labels, 2020"
@@ -239,5 +243,24 @@ RECORDS = (
         when_not="Labels are clean, or you need calibrated probabilities.",
         reference=MA,
         aliases=("nfl+rce",),
+    ),
+    Loss(
+        name="nfl_mae",
+        task="multiclass",
+        function=_nfl_mae,
+        head=SOFTMAX,
+        encoding="distribution",
+        interval=UNIT,
+        elicits="majority class",
+        parameters=(ACTIVE, PASSIVE, GAMMA),
+        bounded=True,
+        robust=True,
+        symmetric_noise=True,
+        formula=r"\alpha \frac{\sum_k y_k (1 - p_k)^\gamma \log p_k}{\sum_k (1 - p_k)^\gamma \log p_k} + \beta \sum_k |p_k - y_k|, \quad p = \operatorname{softmax}(z)",
+        gradient=r"\alpha \nabla \text{NFL} + \beta p_k \left(s_k - \sum_j p_j s_j\right), \quad s = \operatorname{sign}(p - y)",
+        when="A large part of the labels is wrong and classes differ in difficulty; the other half of nfl_rce for soft targets.",
+        when_not="Labels are clean, or you need calibrated probabilities.",
+        reference=MA,
+        aliases=("nfl+mae",),
     ),
 )

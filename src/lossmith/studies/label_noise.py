@@ -39,6 +39,10 @@ SETTINGS: dict[str, Any] = {
     "margin": 0.01,
 }
 SEEDS = 10
+DIRECTION = (
+    "the direction is compared, for the published network and images are much larger: reproduced where the verdict is the "
+    "published side of the margin, or where both are within it or our interval holds the published difference"
+)
 
 Progress = Callable[[float, int, str, str], None]
 
@@ -86,18 +90,24 @@ def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult
     return StudyResult("label_noise", tuple(rows), {"label-noise-accuracy.svg": _figure(results)}, sections)
 
 
-def direction(published: float, verdict: str, margin: float) -> RowVerdict:
-    """Return whether a published difference and ours point the same way.
+def direction(published: float, verdict: str, *, low: float, high: float, margin: float) -> RowVerdict:
+    """Return whether a published difference and ours, with interval [low, high] and its verdict, point the same way.
 
-    `published` within the margin asks for "equivalent", above it for "better", below it for "worse".
+    A difference beyond the margin asks for "better" or "worse"; one within it for "equivalent", or for an interval that
+    holds it.
 
     Examples
     --------
-    >>> direction(0.12, "better", 0.01), direction(-0.006, "equivalent", 0.01), direction(0.12, "undecided", 0.01)
-    ('reproduced', 'reproduced', 'differs')
+    >>> direction(0.12, "better", low=0.02, high=0.05, margin=0.01)
+    'reproduced'
+    >>> direction(0.12, "undecided", low=-0.01, high=0.2, margin=0.01)
+    'differs'
+    >>> direction(-0.006, "undecided", low=-0.011, high=0.013, margin=0.01)
+    'reproduced'
     """
-    wanted = "better" if published > margin else "worse" if published < -margin else "equivalent"
-    return "reproduced" if verdict == wanted else "differs"
+    if abs(published) <= margin:
+        return "reproduced" if verdict == "equivalent" or low <= published <= high else "differs"
+    return "reproduced" if verdict == ("better" if published > 0 else "worse") else "differs"
 
 
 def _gains(result: Any, noise: float) -> list[Gain]:
@@ -136,8 +146,8 @@ def _published_row(number: int, gain: Gain) -> Row:
         f"symmetric cross-entropy against cross-entropy, {gain.noise:.0%} symmetric noise",
         f"CIFAR-10, one run: {own:.2f} against {reference:.2f} %: {own - reference:+.1f} points",
         f"digits: {gain.text}",
-        direction((own - reference) / 100, gain.verdict, SETTINGS["margin"]),
-        "the direction is compared: the published network and images are much larger",
+        direction((own - reference) / 100, gain.verdict, low=gain.low, high=gain.high, margin=SETTINGS["margin"]),
+        DIRECTION,
         values={"gain": gain.mean, "low": gain.low, "high": gain.high, "published": (own - reference) / 100},
         figure="label-noise-accuracy.svg",
     )
