@@ -265,7 +265,8 @@ def _candidate(
 def _ks(frozen: Any, known: Known) -> float:
     order = np.argsort(known.points.places, kind="stable")
     reached = np.cumsum(known.points.weights[order])
-    model = np.asarray(frozen.cdf(known.points.places[order]))
+    with np.errstate(all="ignore"):
+        model = np.asarray(frozen.cdf(known.points.places[order]))
     above = np.abs(reached - model)
     if known.kind == "discrete":
         return float(np.max(above))
