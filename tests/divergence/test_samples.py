@@ -157,6 +157,7 @@ def test_any_divergence_from_bins_and_distances_from_rows() -> None:
     assert measure(x, y, "jensen_shannon_divergence").value == pytest.approx(exact.value, rel=0.1)
     shift = measure(x, y, "wasserstein_distance")
     assert shift.low <= 1.0 <= shift.high and shift.exactness == "interval"
+    assert shift.method == "empirical distributions"
     assert shift.value == pytest.approx(scipy.stats.wasserstein_distance(x.values[:, 0], y.values[:, 0]))
 
 

@@ -91,7 +91,8 @@ def measure_samples(
         findings = (*findings, CHECKS["LS603"].found(", ".join(labels), evidence))
         found = replace(found, gives="estimate")
     found = replace(found, findings=(*findings, *found.findings))
-    return _recorded(found, record, labels, name.replace("_", " "), unit, level, len(x) + len(y))
+    how = name.replace("_", " ") if record.relabelling else "empirical distributions"
+    return _recorded(found, record, labels, how, unit, level, len(x) + len(y))
 
 
 def _same_rows(x: np.ndarray, y: np.ndarray) -> bool:
