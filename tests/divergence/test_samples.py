@@ -222,6 +222,9 @@ def test_many_features_take_a_share_of_the_places(monkeypatch) -> None:
     monkeypatch.setattr(_estimate, "_PLACES", 480)
     part = measure(*pair)
     assert part.error > 1.2 * whole.error and abs(part.value - whole.value) < 4 * part.error
+    law = scipy.stats.multivariate_normal(np.full(6, 0.3), np.eye(6))
+    against = measure(pair[0], law)
+    assert abs(against.value - truth(6, 0.3)) < 4 * against.error + 0.1
 
 
 def test_errors() -> None:
