@@ -15,6 +15,7 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -82,6 +83,20 @@ def recipe(x: np.ndarray, y: np.ndarray, k: int = 3) -> object:
     return np.log(len(y)) - np.log(len(x) - 1) + x.shape[1] * (np.log(other).mean() - np.log(own).mean())
 
 
+def npeet(x: np.ndarray, y: np.ndarray) -> object:
+    """Return the divergence by NPEET, in the packaged edition npeet-plus, in nats."""
+    from npeet_plus import kldiv
+
+    return kldiv(x, y, k=3, base=np.e)
+
+
+def broad(x: np.ndarray, y: np.ndarray) -> object:
+    """Return the divergence by the package `divergence` (which needs Python 3.12)."""
+    from divergence import knn_kl_divergence
+
+    return knn_kl_divergence(x, y, k=3)
+
+
 def universal(x: np.ndarray, y: np.ndarray) -> object:
     """Return the divergence by universal-divergence."""
     from universal_divergence import estimate
@@ -101,13 +116,16 @@ SAMPLES = (
     Contender("lossmith, 20 neighbours extrapolated", lambda x, y: neighbour_kl(x, y).value, "lossmith"),
     Contender("lossmith, 3 neighbours", lambda x, y: neighbour_curve(x, y, 3)[-1], "lossmith"),
     Contender("recipe of NPEET, 3 neighbours", recipe, "scikit-learn"),
+    Contender("NPEET (npeet-plus), 3 neighbours", npeet, "npeet-plus"),
+    Contender("divergence, 3 neighbours", broad, "divergence"),
     Contender("universal-divergence, 3 neighbours", universal, "universal-divergence", share=0.01),
 )
 
 
 def installed(package: str) -> bool:
-    """Return whether a package is there and can be imported."""
-    names = {"scikit-learn": "sklearn", "universal-divergence": "universal_divergence"}
+    """Return whether a package is there and can be imported; this program, which has the name of one of them, is not it."""
+    sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).resolve().parent]
+    names = {"scikit-learn": "sklearn", "universal-divergence": "universal_divergence", "npeet-plus": "npeet_plus"}
     try:
         importlib.import_module(names.get(package, package))
     except ImportError:
@@ -165,7 +183,17 @@ def page(lines: list[Line]) -> str:
     """Return the result as Markdown."""
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
-        for name in ("lossmith", "numpy", "scipy", "torch", "dit", "universal-divergence", "scikit-learn")
+        for name in (
+            "lossmith",
+            "numpy",
+            "scipy",
+            "torch",
+            "dit",
+            "universal-divergence",
+            "npeet-plus",
+            "divergence",
+            "scikit-learn",
+        )
         if installed(name)
     )
     missing = [c.package for c in (*TABLES, *SAMPLES) if not installed(c.package)]

@@ -98,7 +98,7 @@ def repetitions(case: Case, n: int, method: str, quick: bool) -> int:
     return wanted
 
 
-def row(case: Case, n: int, method: str, quick: bool, kept: Kept) -> dict[str, float | str | int] | None:
+def row(case: Case, n: int, method: str, kept: Kept, *, quick: bool, done: bool) -> dict[str, float | str | int] | None:
     """Return bias, spread, coverage and the share of flagged runs, or None where the method does not apply."""
     count = repetitions(case, n, method, quick)
     if count == 0 or (method == "histogram" and case.dimension > 1):
@@ -106,6 +106,8 @@ def row(case: Case, n: int, method: str, quick: bool, kept: Kept) -> dict[str, f
     runs = []
     for repetition in range(count):
         run = kept.find(case=case.name, n=n, method=method, repetition=repetition)
+        if run is None and done:
+            continue
         if run is None:
             x, y = case.draw(np.random.default_rng([n, case.dimension, repetition]), n)
             found = measure(Samples(x), Samples(y), method=method, seed=repetition)
@@ -117,6 +119,8 @@ def row(case: Case, n: int, method: str, quick: bool, kept: Kept) -> dict[str, f
             }
             kept.add(run, case=case.name, n=n, method=method, repetition=repetition)
         runs.append(run)
+    if not runs:
+        return None
     values = [run["value"] for run in runs]
     return {
         "case": case.name,
@@ -128,7 +132,7 @@ def row(case: Case, n: int, method: str, quick: bool, kept: Kept) -> dict[str, f
         "spread": float(np.std(values)),
         "coverage": float(np.mean([run["hit"] for run in runs])) if runs[0]["promised"] else math.nan,
         "flagged": float(np.mean([run["flagged"] for run in runs])),
-        "repetitions": count,
+        "repetitions": len(runs),
     }
 
 
@@ -154,6 +158,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=Path, help="file of rows: those in it are not measured again, new ones are added"
     )
+    parser.add_argument("--done", action="store_true", help="measure nothing: write the page from the runs in --rows")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--methods", nargs="+", default=METHODS)
     arguments = parser.parse_args()
@@ -161,7 +166,9 @@ def main() -> None:
     for case in CASES:
         for n in arguments.sizes:
             for method in arguments.methods:
-                found = kept.find(case=case.name, n=n, method=method) or row(case, n, method, arguments.quick, kept)
+                found = kept.find(case=case.name, n=n, method=method) or row(
+                    case, n, method, kept, quick=arguments.quick, done=arguments.done
+                )
                 if found is not None:
                     rows.append(found)
                     print(lines([found])[-1], flush=True)

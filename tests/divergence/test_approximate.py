@@ -187,6 +187,19 @@ def test_large_samples_are_thinned() -> None:
     assert found.n == 50_000 and found.best.name == "norm"
 
 
+def test_large_counts_and_extreme_scales() -> None:
+    million = approximate(Pmf([10**9, 2 * 10**9, 10**9], given="counts"), ["binom", "randint", "poisson"])
+    assert million.n == 4 * 10**9 and million.best.name == "binom"
+    assert million["randint"].forward == pytest.approx(math.log(3) - 1.5 * math.log(2), rel=1e-12)
+    shifted = Samples(1e6 + np.random.default_rng(10).normal(size=200))
+    found = approximate(shifted, ["norm", "gamma", "laplace"])
+    # a gamma law of shape 1e12 would be as good; its density in double precision is noise that a search would fit
+    assert found.best.name == "norm" and found["gamma"].parameters["a"] <= 1e6
+    tiny = approximate(Samples(1e-12 * np.random.default_rng(11).gamma(2, 1, 200)), ["gamma", "norm"])
+    assert tiny.best.name == "gamma" and tiny.best.parameters["a"] == pytest.approx(2, abs=0.6)
+    assert approximate([1.0]).best.divergence == 0
+
+
 def test_errors() -> None:
     with pytest.raises(UnknownNameError, match="norm"):
         approximate(Samples([1.0, 2.0, 4.0]), ["nrm"])

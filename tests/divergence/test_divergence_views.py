@@ -152,6 +152,13 @@ def test_worms_on_the_command_line() -> None:
     assert code == 0 and text.startswith("randint() is closest to worms")
 
 
+def test_smoothing_reaches_the_built_in_data() -> None:
+    _, text = run("divergence", "worms", "poisson(5)", "--names", "kl", "--smoothing", "laplace", "--json")
+    p = [(count + 1) / 111 for count in (2, 3, 5, 14, 16, 15, 12, 8, 10, 8, 7)]
+    expected = math.fsum(a * (math.log(a) - stats.poisson(5).logpmf(k)) for k, a in enumerate(p))
+    assert json.loads(text)["forward"][0]["value"] == pytest.approx(expected)
+
+
 def test_vectors_laws_and_files_on_the_command_line(tmp_path) -> None:
     _, text = run("divergence", "0.5,0.5", "0.25,0.75", "--names", "pearson", "--json")
     assert json.loads(text)["forward"][0]["value"] == pytest.approx(1 / 3)
@@ -184,6 +191,9 @@ def test_vectors_laws_and_files_on_the_command_line(tmp_path) -> None:
         (["divergence", "0.5,0.4", "0.5,0.5"], "adds up to 0.9"),
         (["divergence", "1", "1", "--names", "kll"], "unknown divergence"),
         (["approximate", "worms", "--direction", "sideways"], "forward"),
+        (["divergence", "0.5,0.5", "0.4,0.6", "--smoothing", "laplace"], "expected counts to smooth"),
+        (["divergence", "worms", "--smoothing", "laplac"], "did you mean 'laplace'"),
+        (["divergence", "norm(0, 1)", "poisson(3)"], "one space"),
     ],
 )
 def test_errors_are_one_line(arguments, words) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from lossmith import divergence as dv
-from lossmith._errors import DomainError, InvalidInputError, ShapeError, UnknownNameError
+from lossmith._errors import DomainError, InvalidInputError, LossmithError, ShapeError, UnknownNameError
 from lossmith.divergence import Density, Pmf, Samples, measure
 
 WORMS = (2, 3, 5, 14, 16, 15, 12, 8, 10, 8, 7)
@@ -307,6 +307,49 @@ def test_errors() -> None:
     assert measure(*NORMALS, method="variational").value == pytest.approx(normal_values()["kl"])
     with pytest.raises(ShapeError):
         measure(Samples([1.0, 2.0]), Samples([[1.0, 2.0], [1.0, 2.0]]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draws": 0},
+        {"draws": 3},
+        {"draws": 2.5},
+        {"draws": "x"},
+        {"seed": -1},
+        {"seed": 1.5},
+        {"seed": None},
+        {"level": "x"},
+        {"level": None},
+    ],
+    ids=str,
+)
+def test_numbers_beside_the_distributions_are_checked(wrong) -> None:
+    laws = stats.multivariate_t([0, 0], np.eye(2), df=6), stats.multivariate_normal([0, 0], np.eye(2))
+    with pytest.raises(InvalidInputError, match=f"{next(iter(wrong))}="):
+        measure(*laws, **wrong)
+    if "draws" not in wrong:
+        with pytest.raises(InvalidInputError, match=f"{next(iter(wrong))}="):
+            dv.approximate([0.5, 0.5], **wrong)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: measure([1.0], [1.0], 1), "of type int"),
+        (lambda: measure([1.0], [1.0], "kl:x=1"), "it has none"),
+        (lambda: dv.kl_divergence([0.5, 0.5], [0.5, 0.5], given=("counts",) * 3), "a pair for p and q"),
+        (lambda: dv.kl_divergence(np.ma.array([0.5, 0.5], mask=[0, 1]), [0.5, 0.5]), "masked array"),
+        (lambda: measure([1e308, 1e308], [0.5, 0.5]), "adds up to inf"),
+        (lambda: measure(Pmf([0.5, 0.5], outcomes=[[1], [2]]), [0.5, 0.5]), "outcomes that are lists"),
+        (lambda: dv.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.9], [0.1, 1.0]]]), "not symmetric"),
+        (lambda: dv.mmd_test([1.0, 2.0], [1.0, 3.0], seed=-1), "seed="),
+        (lambda: dv.mmd_test([1.0, 2.0], [1.0, 3.0], permutations=2.5), "permutations="),
+    ],
+)
+def test_wrong_arguments_say_what_is_expected(call, words) -> None:
+    with pytest.raises(LossmithError, match=words):
+        call()
 
 
 def test_loading_is_light() -> None:

@@ -157,6 +157,7 @@ def test_any_divergence_from_bins_and_distances_from_rows() -> None:
     assert measure(x, y, "jensen_shannon_divergence").value == pytest.approx(exact.value, rel=0.1)
     shift = measure(x, y, "wasserstein_distance")
     assert shift.low <= 1.0 <= shift.high and shift.exactness == "interval"
+    assert shift.method == "empirical distributions"
     assert shift.value == pytest.approx(scipy.stats.wasserstein_distance(x.values[:, 0], y.values[:, 0]))
 
 
@@ -221,6 +222,9 @@ def test_many_features_take_a_share_of_the_places(monkeypatch) -> None:
     monkeypatch.setattr(_estimate, "_PLACES", 480)
     part = measure(*pair)
     assert part.error > 1.2 * whole.error and abs(part.value - whole.value) < 4 * part.error
+    law = scipy.stats.multivariate_normal(np.full(6, 0.3), np.eye(6))
+    against = measure(pair[0], law)
+    assert abs(against.value - truth(6, 0.3)) < 4 * against.error + 0.1
 
 
 def test_errors() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,11 +72,19 @@ def add(app: typer.Typer) -> None:
         quiet: options.Quiet = False,
     ) -> None:
         """Compare two distributions by every divergence, in both directions."""
+        from lossmith._errors import InvalidInputError
         from lossmith._names import split_names
         from lossmith.divergence import survey
 
         first = distribution(p, kind=kind, smoothing=smoothing)
         others = [distribution(q, kind=kind, smoothing=smoothing)] if q is not None else _models(first)
+        counted = any(getattr(side, "given", "") == "counts" for side in (first, *others))
+        if smoothing != "none" and not counted:
+            raise InvalidInputError(
+                f"--smoothing {smoothing}",
+                expected="counts to smooth",
+                advice="say --as counts where the numbers are counts",
+            )
         chosen = split_names(names) if names else None
         found = [survey(first, other, chosen, unit=unit, seed=seed) for other in others]
         _show(found, json=json, report=report, outcomes=outcomes, quiet=quiet)
@@ -136,7 +145,7 @@ def distribution(text: str, *, kind: str | None = None, smoothing: str = "none")
     if kind is not None and kind not in _KINDS:
         raise UnknownNameError(f"unknown kind {kind!r}", advice=did_you_mean(kind, _KINDS))
     if text.strip().lower() == "worms":
-        return WORMS
+        return replace(WORMS, smoothing=smoothing)
     law = _LAW.fullmatch(text.strip())
     if law is not None:
         return _law(law["name"], law["values"])

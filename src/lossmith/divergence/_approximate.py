@@ -13,6 +13,7 @@ from lossmith._checks import Finding
 from lossmith._errors import InvalidInputError
 from lossmith.divergence import _terms
 from lossmith.divergence._approximation import Approximation, Candidate
+from lossmith.divergence._arguments import check_level, check_seed
 from lossmith.divergence._candidates import CANDIDATES, CandidateFamily, fitted, log_density, minimised
 from lossmith.divergence._findings import CHECKS
 from lossmith.divergence._given import Pmf
@@ -72,8 +73,8 @@ def approximate(
     """
     if direction not in ("forward", "reverse"):
         raise InvalidInputError(f"direction={direction!r}", expected="'forward' or 'reverse'")
-    if not 0 < level < 1:
-        raise InvalidInputError(f"level={level!r}", expected="a number between 0 and 1")
+    check_level(level)
+    check_seed(seed)
     asked = None if candidates is None else [CANDIDATES[name] for name in candidates]
     known = read(data, seed)
     families = [family for family in CANDIDATES.values() if family.kind == known.kind]
@@ -265,7 +266,8 @@ def _candidate(
 def _ks(frozen: Any, known: Known) -> float:
     order = np.argsort(known.points.places, kind="stable")
     reached = np.cumsum(known.points.weights[order])
-    model = np.asarray(frozen.cdf(known.points.places[order]))
+    with np.errstate(all="ignore"):
+        model = np.asarray(frozen.cdf(known.points.places[order]))
     above = np.abs(reached - model)
     if known.kind == "discrete":
         return float(np.max(above))

@@ -80,6 +80,8 @@ class CandidateFamily:
 
 
 POSITIVE = (0.0, math.inf)
+# log-densities of larger shapes are sums of large numbers, whose rounding a search would take for a better fit
+SHAPE = (0.0, 1e6)
 SHARE = (0.0, 1.0)
 
 
@@ -89,7 +91,7 @@ def _to_line(value: float, interval: tuple[float, float]) -> float:
         return value
     if math.isinf(high):
         return math.log(max(value - low, 1e-12))
-    share = min(max((value - low) / (high - low), 1e-9), 1 - 1e-9)
+    share = min(max((value - low) / (high - low), 1e-12), 1 - 1e-9)
     return math.log(share) - math.log1p(-share)
 
 
@@ -154,10 +156,10 @@ def minimised(
         return start
     best = line
     # one round is a search near the answer: an error of 1e-4 costs the divergence its square
-    precision, depth = (1e-8, 1e-12) if rounds > 1 else (1e-4, 1e-9)
+    precision, depth, most = (1e-8, 1e-12, 600) if rounds > 1 else (1e-4, 1e-9, 200)
     for _ in range(rounds):
         # the simplex is started again where it stopped: it may have collapsed on the way
-        options = {"xatol": precision, "fatol": depth, "maxiter": 4000}
+        options = {"xatol": precision, "fatol": depth, "maxiter": most}
         found = optimize.minimize(at, best, method="Nelder-Mead", options=options)
         step = float(np.max(np.abs(found.x - best)))
         best = found.x
@@ -307,7 +309,7 @@ CANDIDATES: Catalogue[CandidateFamily] = Catalogue(
         ),
         _family(
             "betabinom", "discrete", "a b", lambda s, v, d: s.betabinom(int(d.high), *v), lambda d: _counts(d, _beta_binomial),
-            "As binomial, with a chance that varies.", aliases=("beta_binomial",), a=POSITIVE, b=POSITIVE,
+            "As binomial, with a chance that varies.", aliases=("beta_binomial",), a=SHAPE, b=SHAPE,
         ),
         _family(
             "poisson", "discrete", "mu", lambda s, v, _: s.poisson(v[0]), lambda d: _counts(d, lambda d: (max(d.mean, 1e-300),)),
@@ -315,7 +317,7 @@ CANDIDATES: Catalogue[CandidateFamily] = Catalogue(
         ),
         _family(
             "nbinom", "discrete", "n p", lambda s, v, _: s.nbinom(*v), lambda d: _counts(d, _negative_binomial),
-            "As Poisson, with a rate that varies.", aliases=("negative_binomial",), n=(0.0, 1e6), p=SHARE,
+            "As Poisson, with a rate that varies.", aliases=("negative_binomial",), n=SHAPE, p=SHARE,
         ),
         _family(
             "geom", "discrete", "p", lambda s, v, _: s.geom(v[0], loc=-1), lambda d: _counts(d, lambda d: (1 / (1 + d.mean),)),
@@ -359,7 +361,7 @@ CANDIDATES: Catalogue[CandidateFamily] = Catalogue(
         ),
         _family(
             "gamma", "continuous", "a scale", lambda s, v, _: s.gamma(v[0], scale=v[1]), lambda d: _positive(d, _gamma),
-            "Sums of waiting times; positive and skewed.", a=POSITIVE, scale=POSITIVE,
+            "Sums of waiting times; positive and skewed.", a=SHAPE, scale=POSITIVE,
         ),
         _family(
             "lognorm", "continuous", "s scale", lambda s, v, _: s.lognorm(v[0], scale=v[1]), lambda d: _positive(d, _log_normal),
@@ -367,7 +369,7 @@ CANDIDATES: Catalogue[CandidateFamily] = Catalogue(
         ),
         _family(
             "weibull_min", "continuous", "c scale", lambda s, v, _: s.weibull_min(v[0], scale=v[1]), lambda d: _positive(d, _weibull),
-            "Lifetimes with a hazard that rises or falls.", aliases=("weibull",), c=POSITIVE, scale=POSITIVE,
+            "Lifetimes with a hazard that rises or falls.", aliases=("weibull",), c=SHAPE, scale=POSITIVE,
         ),
         _family(
             "pareto", "continuous", "b scale", lambda s, v, _: s.pareto(v[0], scale=v[1]),
@@ -375,7 +377,7 @@ CANDIDATES: Catalogue[CandidateFamily] = Catalogue(
             "A power law above a threshold.", exact=True, b=POSITIVE, scale=POSITIVE,
         ),
         _family(
-            "beta", "continuous", "a b", lambda s, v, _: s.beta(*v), _beta, "Shares between 0 and 1.", a=POSITIVE, b=POSITIVE,
+            "beta", "continuous", "a b", lambda s, v, _: s.beta(*v), _beta, "Shares between 0 and 1.", a=SHAPE, b=SHAPE,
         ),
     ],
 )  # fmt: skip

@@ -91,7 +91,8 @@ def measure_samples(
         findings = (*findings, CHECKS["LS603"].found(", ".join(labels), evidence))
         found = replace(found, gives="estimate")
     found = replace(found, findings=(*findings, *found.findings))
-    return _recorded(found, record, labels, name.replace("_", " "), unit, level, len(x) + len(y))
+    how = name.replace("_", " ") if record.relabelling else "empirical distributions"
+    return _recorded(found, record, labels, how, unit, level, len(x) + len(y))
 
 
 def _same_rows(x: np.ndarray, y: np.ndarray) -> bool:
@@ -337,14 +338,17 @@ def _against_law(one: Samples, law: Law, record: Divergence, *, unit: str, level
             advice="count the outcomes (Pmf), or draw a sample from the law",
         )
 
-    def statistic(a: np.ndarray, _: np.ndarray) -> float:
+    generator = np.random.default_rng(seed)
+
+    def statistic(a: np.ndarray, _: np.ndarray, share: int = _PARTS) -> float:
         logs = law.log_density(a if law.kind == "multivariate" else a[:, 0])
-        return -entropy_curve(a).value - float(np.mean(logs))
+        places = _PLACES // share if x.shape[1] > _WIDE else None
+        return -entropy_curve(a, places=places, generator=generator).value - float(np.mean(logs))
 
     if len(x) < _LEAST or np.ptp(x, axis=0).max() == 0:
         raise InvalidInputError(f"{len(x)} rows of {labels[0]}", expected=f"at least {_LEAST} rows that vary")
     x, repeated = spread_ties(x, np.random.default_rng(seed))
-    value = statistic(x, x)
+    value = statistic(x, x, 1)
     if math.isinf(value):
         explanation = f"infinite: {labels[0]} has rows where {law.label} has no density"
         found = _Found(

@@ -63,6 +63,10 @@ class Pmf:
                 advice="the named functions, such as kl_divergence, take batches",
             )
         outcomes = tuple(range(values.size)) if self.outcomes is None else tuple(np.asarray(self.outcomes).tolist())
+        if any(isinstance(outcome, list) for outcome in outcomes):
+            raise ShapeError(
+                "outcomes that are lists", expected="a name or a number for each", advice="join them to a text"
+            )
         if len(outcomes) != values.size or len(set(outcomes)) != values.size:
             raise ShapeError(
                 f"{len(set(outcomes))} different outcomes for {values.size} probabilities", expected="one for each"

@@ -17,6 +17,7 @@ __all__ = ["Spread", "drawn_again", "held_out", "spread_of_rows"]
 
 FOLDS = 10
 _DRAWS, _HALVES, _PARTS, _FEW = 200, 40, 16, 2000
+_CELLS = 2**22  # of tables that are held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +52,7 @@ def held_out(families: list[CandidateFamily], found: list[Any], known: Known, se
     from scipy import stats
 
     points = known.points
-    if known.counts is None:
-        index = np.arange(known.points.places.size)
-    else:
-        index = np.repeat(np.arange(points.places.size), known.counts.astype(np.int64))
+    index = known.observations(seed)
     n_folds = min(FOLDS, index.size)
     folds = np.random.default_rng(seed).permutation(index.size) % n_folds
     losses: list[np.ndarray | None] = []
@@ -92,7 +90,7 @@ def spread_of_rows(known: Known, losses: list[np.ndarray | None], seed: int) -> 
     if known.counts is None:
         error = _over_subsamples(known, seed)
     else:
-        surprise = -np.log(known.points.weights[np.repeat(np.arange(known.counts.size), known.counts.astype(np.int64))])
+        surprise = -np.log(known.points.weights[known.observations(seed)])
 
         def error(loss: np.ndarray) -> float:
             return float(np.std(loss - surprise, ddof=1)) / math.sqrt(loss.size)
@@ -126,7 +124,7 @@ def drawn_again(
 ) -> list[Spread | None]:
     """Return the spread of divergences from a table over draws of its counts; each function takes smoothed shares of shape (n_draws, n_places)."""
     generator, total = np.random.default_rng(seed), counts.sum()
-    drawn = generator.multinomial(int(total), counts / total, size=_DRAWS)
+    drawn = generator.multinomial(int(total), counts / total, size=max(20, min(_DRAWS, _CELLS // counts.size)))
     tables = (np.concatenate([counts[None], drawn]) + 0.5) / (total + 0.5 * counts.size)
     found: list[Spread | None] = []
     for function in divergences:

@@ -46,6 +46,10 @@ def nats_per(unit: str) -> float:
 
 
 def _as_array(values: Any, name: str) -> Array:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InvalidInputError(
+            f"{name} as a masked array", expected="plain numbers", advice="fill or drop what is masked"
+        )
     if isinstance(values, list | tuple):
         try:
             values = np.asarray(values)
@@ -125,7 +129,9 @@ def _check_values(xp: Namespace, side: Side, axis: int, name: str) -> None:
         if lowest < 0 or not bool(xp.all(xp.isfinite(values))):
             raise DomainError(f"{name} holds {_offender(xp, values)}", expected="finite numbers that are not negative")
         return
-    check_mass(name, lowest, xp.sum(values, axis=axis), xp, side.given)
+    with np.errstate(over="ignore"):
+        mass = xp.sum(values, axis=axis)
+    check_mass(name, lowest, mass, xp, side.given)
 
 
 def _offender(xp: Namespace, values: Array) -> str:
@@ -215,6 +221,8 @@ def sides(
     if p.dtype != q.dtype:
         wide = xp.result_type(p, q)
         p, q = xp.astype(p, wide), xp.astype(q, wide)
+    if isinstance(given, tuple) and len(given) != 2:
+        raise InvalidInputError(f"given={given!r}", expected="one kind of input, or a pair for p and q")
     first, second = given if isinstance(given, tuple) else (given, given)
     smooth = ["none" if kind != "counts" and "counts" in (first, second) else smoothing for kind in (first, second)]
     return xp, _side(xp, p, first, axis, smooth[0], "p", check), _side(xp, q, second, axis, smooth[1], "q", check)

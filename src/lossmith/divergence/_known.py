@@ -31,6 +31,16 @@ class Known:
     counts: np.ndarray | None  # whole observations at each place
     repeated: float = 0.0
 
+    def observations(self, seed: int) -> np.ndarray:
+        """Return the place of every observation, by its number; 50,000 of them drawn at random where there are more."""
+        if self.counts is None:
+            return np.arange(self.points.places.size)
+        counts = self.counts
+        if counts.sum() > _MOST_ROWS:
+            generator = np.random.default_rng(seed)
+            counts = generator.multinomial(_MOST_ROWS, counts / counts.sum())
+        return np.repeat(np.arange(counts.size), counts.astype(np.int64))
+
 
 def read(data: Any, seed: int) -> Known:
     """Return data as places with weights: outcomes with shares, or rows.

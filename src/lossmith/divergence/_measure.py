@@ -11,6 +11,7 @@ import numpy as np
 from lossmith._checks import Finding
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.divergence import _numeric
+from lossmith.divergence._arguments import check_draws, check_level, check_seed
 from lossmith.divergence._closed_divergences import closed_divergence
 from lossmith.divergence._findings import CHECKS
 from lossmith.divergence._given import Pmf, Samples, resolved
@@ -33,6 +34,8 @@ def named(divergence: str | Divergence) -> Divergence:
         return divergence
     from lossmith.divergence import get
 
+    if not isinstance(divergence, str):
+        raise InvalidInputError(f"a divergence of type {type(divergence).__name__}", expected="a name or a record")
     return get(divergence)
 
 
@@ -92,8 +95,9 @@ def measure(
     """
     record = named(divergence)
     nats_per(unit)
-    if not 0 < level < 1:
-        raise InvalidInputError(f"level={level!r}", expected="a number between 0 and 1")
+    check_level(level)
+    check_seed(seed)
+    check_draws(draws)
     one, two = resolved(p, "p"), resolved(q, "q")
     if isinstance(one, Samples) or isinstance(two, Samples):
         from lossmith.divergence._estimate import measure_samples

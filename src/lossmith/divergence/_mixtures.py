@@ -67,6 +67,9 @@ class GaussianMixture:
             raise DomainError(f"weights that add up to {math.fsum(weights):.6g}", expected="a distribution")
         if not (np.isfinite(means).all() and np.isfinite(covariances).all()):
             raise DomainError("means or covariances with NaN or infinities", expected="finite numbers")
+        turned = np.swapaxes(covariances, 1, 2)
+        if not np.allclose(covariances, turned, rtol=1e-8, atol=1e-12 * float(np.abs(covariances).max(initial=0.0))):
+            raise DomainError("a covariance that is not symmetric", expected="positive definite matrices")
         try:
             np.linalg.cholesky(covariances)
         except np.linalg.LinAlgError:

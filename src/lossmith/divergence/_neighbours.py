@@ -99,6 +99,13 @@ def _distances(tree: Any, queries: np.ndarray, first: int, last: int) -> np.ndar
     return tree.query(queries, k=np.arange(first, last + 1), workers=-1)[0]
 
 
+def _some(order: np.ndarray, places: int | None, generator: np.random.Generator | None) -> np.ndarray:
+    """Return so many of the rows, drawn at random, in their order."""
+    if places is None or generator is None or places >= order.size:
+        return order
+    return order[np.sort(generator.choice(order.size, places, replace=False))]
+
+
 def neighbour_curve(
     x: np.ndarray,
     y: np.ndarray,
@@ -115,10 +122,7 @@ def neighbour_curve(
     most = max(1, min(n_neighbours, (n - 1) // 2, len(y) // 2))
     tree = _tree(x)
     # neighbours asked for one after the other share the branches that are in the cache
-    order = tree.indices
-    if places is not None and generator is not None and places < n:
-        order = order[np.sort(generator.choice(n, places, replace=False))]
-    ordered = x[order]
+    ordered = x[_some(tree.indices, places, generator)]
     own = _distances(tree, ordered, 2, most + 1)
     other = _distances(_tree(y), ordered, 1, most)
     return dimension * np.mean(np.log(other) - np.log(own), axis=0) + math.log(len(y) / (n - 1))
@@ -131,14 +135,23 @@ def neighbour_kl(
     return _extrapolated(neighbour_curve(x, y, places=places, generator=generator), x.shape[1])
 
 
-def entropy_curve(x: np.ndarray, n_neighbours: int = NEIGHBOURS) -> NeighbourEstimate:
-    """Return the estimated differential entropy of x's law (Kozachenko and Leonenko), extrapolated in the same way."""
+def entropy_curve(
+    x: np.ndarray,
+    n_neighbours: int = NEIGHBOURS,
+    *,
+    places: int | None = None,
+    generator: np.random.Generator | None = None,
+) -> NeighbourEstimate:
+    """Return the estimated differential entropy of x's law (Kozachenko and Leonenko), extrapolated in the same way.
+
+    `places` as in `neighbour_curve`.
+    """
     from scipy.special import digamma
 
     n, dimension = x.shape
     most = max(1, min(n_neighbours, (n - 1) // 2))
     tree = _tree(x)
-    own = _distances(tree, x[tree.indices], 2, most + 1)
+    own = _distances(tree, x[_some(tree.indices, places, generator)], 2, most + 1)
     ball = dimension / 2 * math.log(math.pi) - math.lgamma(dimension / 2 + 1)
     curve = dimension * np.mean(np.log(own), axis=0) + ball + math.log(n - 1) - digamma(np.arange(1, most + 1))
     return _extrapolated(curve, dimension)

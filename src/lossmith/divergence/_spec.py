@@ -142,7 +142,8 @@ class Divergence:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name, value in values.items():
             if name not in known:
-                raise UnknownNameError(f"{self.name} has no parameter {name!r}", advice=did_you_mean(name, known))
+                hint = did_you_mean(name, known) if known else "it has none"
+                raise UnknownNameError(f"{self.name} has no parameter {name!r}", advice=hint)
             if not isinstance(value, int | float) or value not in known[name]:
                 raise DomainError(
                     f"{name}={value!r} of {self.name}",

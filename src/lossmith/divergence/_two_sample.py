@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossmith._errors import DomainError, InvalidInputError, ShapeError
+from lossmith.divergence._arguments import check_seed
 from lossmith.divergence._given import Samples
 
 __all__ = ["TwoSampleTest", "mmd_test"]
@@ -81,8 +82,9 @@ def mmd_test(
         raise ShapeError(f"samples with {x.shape[1]} and {y.shape[1]} features", expected="the same features")
     if bandwidth is not None and not 0 < bandwidth < math.inf:
         raise DomainError(f"bandwidth={bandwidth!r}", expected="a positive number")
-    if permutations < 1:
-        raise InvalidInputError(f"permutations={permutations}", expected="at least 1")
+    if not isinstance(permutations, int) or permutations < 1:
+        raise InvalidInputError(f"permutations={permutations!r}", expected="an integer of at least 1")
+    check_seed(seed)
     generator = np.random.default_rng(seed)
     x, y = (generator.permutation(side)[:_MOST_ROWS] for side in (x, y))
     pooled = np.concatenate([x, y])
