@@ -51,16 +51,17 @@ def work(name: str, rows: int, columns: int, repeats: int) -> dict[str, object]:
         prepare, profile, score, size = contender(name, reference, current, Path(folder))
         prepared = prepare() if prepare else None
         before = max(resident(), peak() if prepared is None else resident())
-        profiles, scores = [], []
+        profiles, scores, processor = [], [], []
         for _ in range(repeats):
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             profiled = profile(prepared)
             profiles.append(time.perf_counter() - started)
             started = time.perf_counter()
             score(profiled, prepared)
             scores.append(time.perf_counter() - started)
+            processor.append(time.process_time() - used)
         return {
-            "name": name, "profile": statistics.median(profiles), "score": statistics.median(scores), "memory": peak() - before,
+            "name": name, "profile": statistics.median(profiles), "score": statistics.median(scores), "memory": peak() - before, "processor": statistics.median(processor),
             "file": size(profiled) if size else None, "repeats": repeats,
         }  # fmt: skip
 
@@ -175,13 +176,13 @@ def page(found: list[dict[str, object]], absent: list[str], rows: int, columns: 
         f"Written by `benchmarks/drift.py`: {rows:,} rows x {columns} columns of float64 in memory, reference and current; medians of each process's "
         f"repeats; {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Memory is what is needed beyond the data. "
         "The machine was shared with other work, so times are upper bounds.", "",
-        "| | profile, s | score, s | both, times lossmith | peak extra memory, MB | stored profile, kB |", "| --- | --- | --- | --- | --- | --- |",
+        "| | profile, s | score, s | both, times lossmith | both, processor seconds | peak extra memory, MB | stored profile, kB |", "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for row in found:
         ratio = (row["profile"] + row["score"]) / (ours["profile"] + ours["score"])
         size = f"{row['file'] / 1024:.0f}" if row["file"] else ""
         lines.append(
-            f"| {row['name']} | {row['profile']:.2f} | {row['score']:.2f} | {ratio:.1f} | {row['memory']:.0f} | {size} |"
+            f"| {row['name']} | {row['profile']:.2f} | {row['score']:.2f} | {ratio:.1f} | {row['processor']:.2f} | {row['memory']:.0f} | {size} |"
         )
     if absent:
         lines += ["", "Not measured here: " + "; ".join(absent) + "."]
