@@ -115,50 +115,62 @@ def changed(kind: str, amount: float, n: int, generator: np.random.Generator) ->
     return {"x": first, "y": r * first + math.sqrt(1 - r * r) * second}
 
 
-def power(kind: str, amount: float, size: int, repetitions: int) -> float:
-    """Return the share of comparisons with an alarm, everything at its default."""
-    hits = 0
-    for repetition in range(repetitions):
-        generator = np.random.default_rng([7, size, repetition])
-        old, new = changed(kind, math.nan, N_REFERENCE, generator), changed(kind, amount, size, generator)
-        hits += drift.compare(old, new, joint="auto" if kind == "dependence" else None, seed=repetition).alarm
-    return hits / repetitions
+def found(kind: str, amount: float, size: int, repetition: int) -> bool:
+    """Return whether a comparison alarms, everything at its default."""
+    generator = np.random.default_rng([7, size, repetition])
+    old, new = changed(kind, math.nan, N_REFERENCE, generator), changed(kind, amount, size, generator)
+    return drift.compare(old, new, joint="auto" if kind == "dependence" else None, seed=repetition).alarm
 
 
-def calibrated(size: int, repetitions: int, others: int, joint: int) -> Iterator[dict[str, object]]:
-    """Return for each detector in how many repetitions anything alarmed."""
+def calibrated(size: int, repetitions: int, every: int, joint: int, seconds: float) -> Iterator[dict[str, object]]:
+    """Return for each detector in how many repetitions anything alarmed.
+
+    The default and its two detectors are tried in every repetition, the others in each `every`-th; what is not done after
+    `seconds` is left out, and the page says how many repetitions there were.
+    """
+    started = time.perf_counter()
     rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
     default = ("jensen_shannon_divergence", "binned_anderson_darling")
     rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
     hits: dict[tuple[str, bool], int] = {}
     of: dict[tuple[str, bool], int] = {}
     for repetition in range(repetitions):
-        # the default and its two detectors in every repetition, the others in the first
-        every = repetition < others
-        found = p_values(size, [*CELLS, *rows] if every else list(default), repetition)
+        if time.perf_counter() - started > 0.8 * seconds:
+            break
+        full = repetition % every == 0
+        found = p_values(size, [*CELLS, *rows] if full else list(default), repetition)
         for label, names in rules.items():
             for continuous in (False, True):
-                if (label in rows and not continuous) or (not every and label not in ("default", *default)):
+                if (label in rows and not continuous) or (not full and label not in ("default", *default)):
                     continue
                 key = (label, continuous)
                 hits[key] = hits.get(key, 0) + alarm(found, names, continuous=continuous)
                 of[key] = of.get(key, 0) + 1
     for (label, continuous), count in hits.items():
         yield {"detector": label, "size": size, "continuous": continuous, "hits": count, "of": of[label, continuous]}
-    joined = [p_values(size, JOINT, repetition) for repetition in range(joint)]
-    for name in JOINT if joint else ():
-        yield {
-            "detector": name, "size": size, "continuous": False, "of": joint,
-            "hits": sum(found[f"({name})"][name] <= LEVEL for found in joined),
-        }  # fmt: skip
+    joined: list[dict[str, dict[str, float]]] = []
+    while len(joined) < joint and time.perf_counter() - started < seconds:
+        joined.append(p_values(size, JOINT, len(joined)))
+    for name in JOINT if joined else ():
+        alarms = sum(found[f"({name})"][name] <= LEVEL for found in joined)
+        yield {"detector": name, "size": size, "continuous": False, "hits": alarms, "of": len(joined)}
 
 
-def powered(repetitions: int) -> Iterator[dict[str, object]]:
-    for kind, (_, amounts) in changes().items():
-        for amount in amounts:
-            for size in (500, 10_000):
-                found = power(kind, amount, size, repetitions)
-                yield {"change": kind, "amount": amount, "size": size, "power": found, "of": repetitions}
+def powered(repetitions: int, seconds: float) -> list[dict[str, object]]:
+    """Return the share of alarms for each size of each change; all of them are tried once before any is tried again."""
+    started = time.perf_counter()
+    cases = [
+        (kind, amount, size) for kind, (_, amounts) in changes().items() for amount in amounts for size in (500, 10_000)
+    ]
+    hits, done = dict.fromkeys(cases, 0), 0
+    while done < repetitions and time.perf_counter() - started < seconds:
+        for case in cases:
+            hits[case] += found(*case, done)
+        done += 1
+    return [
+        {"change": kind, "amount": amount, "size": size, "power": hits[kind, amount, size] / done, "of": done}
+        for kind, amount, size in cases
+    ]
 
 
 def share(row: dict[str, object]) -> str:
@@ -268,7 +280,12 @@ def drawn(record: dict[str, object]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=200)
-    parser.add_argument("--others", type=int, default=200, help="of the detectors that are not the default")
+    parser.add_argument(
+        "--every", type=int, default=1, help="of so many repetitions one tries the detectors that are not the default"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="of each part; what is not done by then is left out"
+    )
     parser.add_argument("--joint", type=int, default=50)
     parser.add_argument("--power", type=int, default=100)
     parser.add_argument(
@@ -284,10 +301,10 @@ def main() -> None:
         if given.only in (None, str(size)):
             started = time.perf_counter()
             kept = [row for row in record["rows"] if row["size"] != size]
-            record["rows"] = kept + list(calibrated(size, given.repetitions, given.others, given.joint))
+            record["rows"] = kept + list(calibrated(size, given.repetitions, given.every, given.joint, given.seconds))
             print(f"n_cur = {size:,}: {time.perf_counter() - started:.0f} s", flush=True)
     if given.only in (None, "power") and not given.page:
-        record["power"] = list(powered(given.power))
+        record["power"] = powered(given.power, given.seconds)
     place.write_text(json.dumps(record, indent=0) + "\n", encoding="utf-8")
     (HERE / "calibration.md").write_text(page(record), encoding="utf-8")
     if record["power"]:
