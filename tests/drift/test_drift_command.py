@@ -91,6 +91,8 @@ def test_profiles_are_made_used_and_extended(files, capsys):
         (["old.csv", "header.csv"], "rows"),
         (["old.csv", "."], "is a folder"),
         (["old.csv", "same.csv", "--target", "nope"], "no column 'nope'"),
+        (["old.csv", "same.csv", "--out", "/proc/none", "-q"], "cannot write"),
+        (["profile", "old.csv", "--out", "/proc/none.json"], "cannot be written"),
     ],
 )
 def test_bad_input_is_one_line_and_code_two(files, capsys, monkeypatch, arguments, words):

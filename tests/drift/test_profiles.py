@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lossmith import drift
-from lossmith._errors import DataError, InvalidInputError, LossmithError
+from lossmith._errors import DataError, InvalidInputError, LossmithError, MissingExtraError
 from lossmith.drift._counting import count, lookup
 from lossmith.drift._edges import RULES, fit_edges
 
@@ -149,6 +149,25 @@ def test_partitions_merge_exactly(cuts):
         merged = merged.merge(drift.profile(part, like=like))
     same(merged, drift.profile(frame, like=like))
     same(drift.profile(parts, like=like), merged)
+
+
+def test_partitions_on_ray_need_ray_or_give_the_same_numbers(tmp_path):
+    paths = []
+    for seed in range(3):
+        paths.append(str(tmp_path / f"{seed}.parquet"))
+        mixed(400, seed).write_parquet(paths[-1])
+    like = drift.profile(paths[0])
+    try:
+        import ray
+    except ImportError:
+        with pytest.raises(MissingExtraError, match="lossmith\\[ray\\]"):
+            drift.profile_partitions(paths)
+        return
+    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
+    try:
+        same(drift.profile_partitions(paths), drift.profile(paths, like=like))
+    finally:
+        ray.shutdown()
 
 
 def test_profiles_with_other_cells_do_not_merge():

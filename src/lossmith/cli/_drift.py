@@ -249,9 +249,11 @@ def _show(result: Drift, *, report: Path | None, out: Path | None, json: bool, q
     import sys
 
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        from lossmith.report._files import check, write
+
         report = report or out / "drift.html"
-        (out / "drift.json").write_text(result.to_json() + "\n", encoding="utf-8")
+        check(out / "drift.json")
+        write(out / "drift.json", result.to_json() + "\n")
     if report is not None:
         result.report(report)
     if json:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lossmith.drift._detectors import DETECTORS, Detector
     from lossmith.drift._edges import RULES
     from lossmith.drift._monitor import Monitor, Window
+    from lossmith.drift._partitions import profile_partitions
     from lossmith.drift._power import detectable_shift, power
     from lossmith.drift._profile import profile
     from lossmith.drift._records import ColumnProfile, Profile
@@ -42,6 +43,7 @@ __all__ = [
     "detectable_shift",
     "power",
     "profile",
+    "profile_partitions",
 ]
 
 _HOMES = {
@@ -64,6 +66,7 @@ _HOMES = {
     "detectable_shift": "_power",
     "power": "_power",
     "profile": "_profile",
+    "profile_partitions": "_partitions",
 }
 
 

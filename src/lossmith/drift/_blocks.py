@@ -29,8 +29,8 @@ def first_autocorrelation(values: np.ndarray) -> float:
 
     Examples
     --------
-    >>> round(first_autocorrelation(np.arange(100.0)), 2)
-    1.0
+    >>> round(first_autocorrelation(np.arange(100.0)), 2), round(first_autocorrelation(np.tile([0.0, 1.0], 50)), 2)
+    (0.97, -0.99)
     """
     values = values[np.isfinite(values)][:_LOOKED_AT]
     if len(values) < 20 or values.min() == values.max():

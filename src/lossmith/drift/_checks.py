@@ -8,7 +8,7 @@ from lossmith._checks import Check
 __all__ = ["CHECKS"]
 
 CHECKS: Catalogue[Check] = Catalogue(
-    "check",
+    "drift check",
     [
         Check(
             "LS701", "column-gone", "error", "A column of the reference is not in the current data.",

@@ -81,6 +81,7 @@ def compare(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> found = compare({"x": rng.normal(size=1000)}, {"x": rng.normal(size=1000)})
     >>> found.alarm, found["x"].status

@@ -48,6 +48,12 @@ def joint(
         return [], [] if automatic else [finding]
     generator = np.random.default_rng([seed, 0xD1F7])
     sides = [_matrix(source, names, stored, generator) for source in (reference, current)]
+    pooled = np.concatenate(sides)
+    varied = [len(np.unique(column[~np.isnan(column)])) > 1 for column in pooled.T]
+    if sum(varied) < 2:
+        finding = CHECKS["LS709"].found(detectors[0].name, "fewer than two columns have two different values")
+        return [], [] if automatic else [finding]
+    sides = [side[:, varied] for side in sides]
     found = []
     for detector in detectors:
         value, p_value, method, words = detector.function(*sides, seed=seed)

@@ -116,14 +116,15 @@ class Drift:
     Examples
     --------
     >>> from lossmith import drift
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> old = {"a": rng.normal(size=2000), "b": rng.normal(size=2000)}
     >>> new = {"a": rng.normal(size=1000), "b": rng.normal(0.5, size=1000)}
-    >>> found = drift.compare(old, new)
+    >>> found = drift.compare(old, new, joint=None)
     >>> found.drifted
     ('b',)
     >>> found["b"].words
-    'mean 0.0189 to 0.523 (+0.51 sd)'
+    'mean -0.00218 to 0.514 (+0.52 sd)'
     """
 
     reference: str

@@ -6,6 +6,7 @@ from lossmith._catalogue import Catalogue
 from lossmith.studies import (
     classical_models,
     convolutions,
+    drift_monitoring,
     images,
     kl_report,
     label_noise,
@@ -23,6 +24,7 @@ STUDIES: Catalogue[Study] = Catalogue(
     [
         tutorial.STUDY,
         kl_report.STUDY,
+        drift_monitoring.STUDY,
         label_noise.STUDY,
         lecture_models.STUDY,
         classical_models.STUDY,
