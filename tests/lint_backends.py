@@ -11,7 +11,6 @@ import lossmith
 from lint_correct import CORRECT
 from lint_setups import PLANTED
 
-
 JAX_ALONE = {"09 hinge of Optax with 0 and 1"}  # Optax computes on arrays of JAX
 
 
