@@ -54,6 +54,13 @@ $(VENV)/.peers: $(VENV)/.test
 	@$(PIP) install --quiet --constraint constraints.txt torch
 	@touch $@
 
+# what these require disagrees with what is pinned, so that they live in an environment of their own
+$(VENV)/.foreign: $(VENV)/.made pyproject.toml
+	@$(PYTHON) -m venv $(VENV)/foreign
+	@$(VENV)/foreign/bin/python -m pip --disable-pip-version-check -q install --upgrade "pip>=25.1"
+	@$(VENV)/foreign/bin/python -m pip --disable-pip-version-check -q install --editable . --group test --group tracking --group backends
+	@touch $@
+
 demo: $(VENV)/.runtime
 	@$(BIN)/lossmith compare circles --seeds 50 --out demo $(ARGS)
 	@echo

@@ -91,12 +91,23 @@ def test_ignored_checks_keep_quiet() -> None:
         lossmith.lint(wrong(), rows(), ids(), ignore=["LS299"])
 
 
-@pytest.mark.parametrize("source", ["generator", "list", "weighted"])
+class Pairs(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, place: int):
+        if place >= 3:
+            raise AssertionError("read beyond its end")
+        return rows(seed=place), ids()
+
+
+@pytest.mark.parametrize("source", ["generator", "list", "weighted", "dataset"])
 def test_batches_are_read(source) -> None:
     pairs = [(rows(seed=k), ids()) for k in range(3)]
     batches = {
         "generator": (pair for pair in pairs),
         "list": pairs,
+        "dataset": Pairs(),
         "weighted": [(*pair, np.full(120, 2.0)) for pair in pairs],
     }[source]
     codes = lossmith.lint(right(), batches).codes

@@ -1,7 +1,6 @@
 """Must-show: `as_keras()` in plain `model.fit` on the JAX, TensorFlow and torch backends gives the engine's learning curve.
 
-The other backends run in processes of their own. TensorFlow and PyTorch are looked for in this interpreter;
-`LOSSMITH_TENSORFLOW_PYTHON` and `LOSSMITH_TORCH_PYTHON` name another one that has them and lossmith's requirements.
+Each backend runs in a process of its own, of this interpreter.
 """
 
 from __future__ import annotations
@@ -60,10 +59,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list
 
 
 def by_fit(path: Path, backend: str) -> dict[str, list[float]]:
-    python = os.environ.get(f"LOSSMITH_{backend.upper()}_PYTHON", sys.executable)
     paths = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
     done = subprocess.run(
-        [python, str(TESTS / "backend_curves.py"), str(path)],
+        [sys.executable, str(TESTS / "backend_curves.py"), str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -79,7 +77,7 @@ def by_fit(path: Path, backend: str) -> dict[str, list[float]]:
     "backend",
     [
         pytest.param("jax", marks=pytest.mark.slow),
-        pytest.param("tensorflow", marks=pytest.mark.peers),
+        pytest.param("tensorflow", marks=pytest.mark.foreign),
         pytest.param("torch", marks=pytest.mark.peers),
     ],
 )

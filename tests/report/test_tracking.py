@@ -132,9 +132,8 @@ def server(tmp_path_factory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    python = os.environ.get("LOSSMITH_MLFLOW_PYTHON", sys.executable)
     command = [
-        python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
@@ -154,7 +153,7 @@ def server(tmp_path_factory) -> Iterator[str]:
             process.wait(30)
 
 
-@pytest.mark.peers
+@pytest.mark.foreign
 @pytest.mark.filterwarnings("ignore")
 def test_a_real_server_has_everything(small, server) -> None:
     from mlflow import MlflowClient
@@ -178,7 +177,7 @@ def test_a_real_server_has_everything(small, server) -> None:
     assert len(seeds) == standing.n_seeds
 
 
-@pytest.mark.peers
+@pytest.mark.foreign
 @pytest.mark.filterwarnings("ignore")
 def test_no_server_is_said_in_one_line(small, monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -186,7 +185,7 @@ def test_no_server_is_said_in_one_line(small, monkeypatch) -> None:
         to_mlflow(small, tracking_uri="http://127.0.0.1:9")
 
 
-@pytest.mark.peers
+@pytest.mark.foreign
 @pytest.mark.filterwarnings("ignore")
 def test_event_files_are_read_by_tensorboard(small, tmp_path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -21,6 +21,10 @@ def read(model: str, data: str | None, *, target: str | None = None, scale: bool
     InvalidInputError
         Nothing there, or not what was expected.
     """
+    if model.endswith(".py"):
+        raise InvalidInputError(
+            f"{model!r} without a function", expected=f"{model}:FUNCTION", advice="name what makes the model"
+        )
     made = _factory(model) if ".py:" in model or (":" in model and not Path(model).exists()) else Path(model)
     if isinstance(made, tuple):
         if len(made) not in (3, 4):
@@ -50,7 +54,7 @@ def _factory(text: str) -> Any:
         return function
     try:
         return function()
-    except Exception as error:  # a user's function may raise anything
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
         first = next((line for line in str(error).splitlines() if line.strip()), "")
         raise InvalidInputError(
             f"{text} raised {type(error).__name__}: {' '.join(first.split())[:200]}",

@@ -123,6 +123,9 @@ def arrays(x: Any, y: Any, sample_weight: Any, *, rows: int) -> tuple[Any, Any, 
         What cannot become numbers, or different numbers of rows.
     """
     if y is None:
+        if hasattr(x, "num_batches") and hasattr(x, "__getitem__"):  # keras.utils.PyDataset
+            dataset = x
+            x = (dataset[place] for place in range(dataset.num_batches))
         if hasattr(x, "shape") or not isinstance(x, Iterable) or isinstance(x, Mapping | str):
             raise DataError("x without y", expected="targets, or batches of (x, y)", advice="pass y")
         x, y, sample_weight = _batches(x, rows)

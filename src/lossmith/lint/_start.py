@@ -51,6 +51,12 @@ def constant_loss(setup: Setup) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def _scaled(setup: Setup) -> str:
+    """Return the line that scales the inputs: bytes are pixels."""
+    bytes_alone = isinstance(setup.inputs, np.ndarray) and setup.inputs.dtype == np.uint8
+    return "x = x / 255.0" if bytes_alone else "x = (x - x.mean(axis=0)) / x.std(axis=0)"
+
+
 def stuck_rows(setup: Setup) -> Finding | None:
     """LS218: rows that cost something and get no gradient."""
     if setup.gradient is None or setup.value is None or setup.value.ndim == 0 or len(setup.value) != len(setup.output):
@@ -61,7 +67,7 @@ def stuck_rows(setup: Setup) -> Finding | None:
     if np.mean(stuck) < _MANY:
         return None
     seen = f"{percent(stuck)} of the sampled rows cost {value[stuck].mean():.3g} on average and get no gradient"
-    return CHECKS["LS218"].found(setup.name, seen, command="x = (x - x.mean(axis=0)) / x.std(axis=0)")
+    return CHECKS["LS218"].found(setup.name, seen, command=_scaled(setup))
 
 
 def not_finite(setup: Setup) -> Finding | None:
@@ -101,7 +107,7 @@ def saturated_head(setup: Setup) -> Finding | None:
     if np.mean(extreme) < 0.5 or not mean > level:
         return None
     seen = f"{setup.activation} is within 0.1 % of its end for {percent(extreme)} of the rows, and the loss is {mean:.3g} where a constant gives {level:.3g}"
-    return CHECKS["LS219"].found(setup.name, seen, command="x = (x - x.mean(axis=0)) / x.std(axis=0)")
+    return CHECKS["LS219"].found(setup.name, seen, command=_scaled(setup))
 
 
 def loss_at_start(setup: Setup) -> Finding | None:
@@ -121,7 +127,7 @@ def loss_at_start(setup: Setup) -> Finding | None:
         correct = "y = (y - y.mean()) / y.std()"
     else:
         seen = f"{loss.name} starts at {mean:.3g} where {_expected(setup, level)} is expected"
-        correct = "x = (x - x.mean(axis=0)) / x.std(axis=0)"
+        correct = _scaled(setup)
     return CHECKS["LS221"].found(setup.name, seen, command=correct)
 
 

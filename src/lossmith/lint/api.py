@@ -150,6 +150,8 @@ def _findings(setup: Setup) -> list[Finding]:
     codes = {finding.code for finding in found}
     if codes & _FORM:
         found = [finding for finding in found if finding.code not in _CONSEQUENCES]
+    if "LS218" in codes:
+        found = [finding for finding in found if finding.code not in ("LS219", "LS221")]
     if codes & _ROOTS:
         found = [finding for finding in found if finding.code not in _ASIDE]
     if setup.problem and not codes & _FORM:
