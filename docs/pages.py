@@ -50,6 +50,7 @@ def all_pages() -> dict[str, str]:
         "command-line.md": command_line_page(),
         "data.md": data_page(found["built-in data set"]),
         "models.md": models_page(found["model"]),
+        "classical-models.md": classical_page(found["classical model"]),
         "metrics.md": metrics_page(found["metric"]),
         "divergences.md": divergences_page(found["divergence"]),
         "losses/index.md": losses_page(found["loss"]),
@@ -272,6 +273,26 @@ def models_page(models: Catalogue[Any]) -> str:
             table(("field", "default", "meaning"), rows),
         ]
     return "\n\n".join(parts)
+
+
+def classical_page(models: Catalogue[Any]) -> str:
+    """Return the list of classical models with the losses each trains with."""
+    rows = []
+    for model in models.values():
+        for kind, face in model.faces.items():
+            losses = ", ".join(name if " " in name else f"`{name}`" for name in face.losses)
+            losses += ", and every other loss of the catalogue for its task" if face.any_loss else ""
+            home = face.home.replace(":", ".")
+            rows.append((f"`{model.name}`", kind, f"`{home}`", losses, model.description, model.reference))
+    return "\n\n".join(
+        [
+            "# Classical models",
+            "By name in `lossmith compare --models` and `lossmith.estimators.classical`; arguments of the class are typed after the name: "
+            "`random_forest:n_estimators=300,max_depth=8`. None of them is written again. The first loss is the default. "
+            "[How models are compared](estimators.md).",
+            table(("name", "task", "class", "losses", "what", "source"), rows),
+        ]
+    )
 
 
 def metrics_page(metrics: Catalogue[Any]) -> str:

@@ -82,7 +82,7 @@ def test_models_are_crossed_with_the_losses_they_offer():
 
 def test_a_network_stands_beside_classical_models():
     result = compare_models(
-        (X, Y), models="mlp:hidden=4,tree", folds="2", epochs=3, learning_rates="configured", task="binary"
+        (X, Y), models="mlp:hidden=4,tree", folds="2", epochs=20, learning_rates=[0.3], task="binary"
     )
     scores = result.trials.filter(pl.col("model") == "mlp:hidden=4")["accuracy"]
     assert (scores > 0.7).all() and len(scores) == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from lossmith._errors import InvalidInputError, UnknownNameError
 from lossmith.estimators import CLASSICAL, classical
@@ -27,6 +28,13 @@ FACES = [
     if model.fits(task)
     for loss in model.losses(task)
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    # threads of so small trainings wait for each other, on a busy machine for long
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.mark.parametrize(("name", "task", "loss"), FACES)

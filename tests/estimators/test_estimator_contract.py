@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_friedman1
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -46,6 +47,15 @@ def test_searched_in_a_pipeline():
     search = GridSearchCV(pipeline, {"rbfnetworkclassifier__n_centers": [3, 20]}, cv=3).fit(X, y)
     assert search.best_score_ > 0.93
     assert clone(search.best_estimator_[-1]).get_params() == search.best_estimator_[-1].get_params()
+
+
+def test_a_map_as_a_step_before_a_classifier():
+    X, y = load_iris(return_X_y=True)
+    steps = make_pipeline(StandardScaler(), SelfOrganizingMap(random_state=0), LogisticRegression(max_iter=500))
+    search = GridSearchCV(steps, {"selforganizingmap__rows": [2, 6]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.9
+    table = SelfOrganizingMap(rows=2, columns=2, random_state=0).set_output(transform="polars").fit(X).transform(X)
+    assert list(table.columns) == [f"selforganizingmap{place}" for place in range(4)]
 
 
 def test_one_seed_one_network():

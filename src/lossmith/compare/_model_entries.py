@@ -85,7 +85,9 @@ def entries(
         wanted = []
     wanted = [_canonical(name) for name in wanted]
     if not names:
-        raise InvalidInputError("no model named", expected="a comma list of models", advice="see lossmith models")
+        raise InvalidInputError(
+            "no model named", expected="a comma list of models", advice="for example mlp,rbf,random_forest"
+        )
     found: list[Entry] = []
     notes: list[str] = []
     taken: set[str] = set()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossmith.estimators._classical import CLASSICAL, classical
+    from lossmith.estimators._classical_file import load_classical, save_classical
     from lossmith.estimators._evaluation import (
         Confusion,
         adjusted_r2,
@@ -52,15 +53,19 @@ __all__ = [
     "importance",
     "learning_curve",
     "load",
+    "load_classical",
     "partial_dependence",
     "precision_recall_curve",
     "reliability",
     "roc_curve",
+    "save_classical",
     "suggest_radius",
     "validation_curve",
 ]
 
 _NAMES = {
+    "load_classical": "_classical_file",
+    "save_classical": "_classical_file",
     "CLASSICAL": "_classical",
     "Confusion": "_evaluation",
     "LossClassifier": "_loss_classifier",

@@ -60,7 +60,7 @@ _SGD_CLASSES = _losses(
 )
 _SGD_NUMBERS = _losses(
     mean_squared_error="squared_error",
-    huber="huber",
+    huber={"loss": "huber", "epsilon": 1.0},
     epsilon_insensitive="epsilon_insensitive",
     squared_epsilon_insensitive="squared_epsilon_insensitive",
 )

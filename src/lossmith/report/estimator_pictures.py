@@ -31,7 +31,7 @@ def _panels(count: int, *, height: float = 3.0) -> tuple[Figure, list[Axes]]:
 def _points(ax: Axes, X: np.ndarray, y: np.ndarray) -> None:
     classes = np.unique(y)
     for label, style in zip(classes, palette.classes(max(len(classes), 2)), strict=False):
-        ax.scatter(*X[y == label].T, s=9, color=style.color, marker=style.marker, lw=0)
+        ax.scatter(X[y == label, 0], X[y == label, 1], s=9, color=style.color, marker=style.marker, lw=0)
     bare(ax, keep=())
     ax.set_xticks([])
     ax.set_yticks([])
@@ -90,7 +90,14 @@ def margins(model: Any, X: np.ndarray, y: np.ndarray, *, title: str) -> str:
     ax.contour(
         across, up, score, levels=[-1, 0, 1], colors=palette.LIGHT["ink"], linestyles=["--", "-", "--"], linewidths=1
     )
-    ax.scatter(*model.support_vectors_.T, s=60, facecolors="none", edgecolors=palette.LIGHT["ink"], lw=1)
+    ax.scatter(
+        model.support_vectors_[:, 0],
+        model.support_vectors_[:, 1],
+        s=60,
+        facecolors="none",
+        edgecolors=palette.LIGHT["ink"],
+        lw=1,
+    )
     ax.set_title(
         f"margin {2 / np.linalg.norm(model.coef_):.3f}, {len(model.support_)} support vectors", loc="left", fontsize=9
     )
@@ -115,7 +122,7 @@ def k_means_steps(X: np.ndarray, centers: Sequence[np.ndarray], *, title: str) -
     for step, (ax, c) in enumerate(zip(axes, centers, strict=True)):
         nearest = ((X[:, None] - c[None]) ** 2).sum(axis=2).argmin(axis=1)
         _points(ax, X, nearest)
-        ax.scatter(*c.T, s=70, marker="x", color=palette.LIGHT["ink"])
+        ax.scatter(c[:, 0], c[:, 1], s=70, marker="x", color=palette.LIGHT["ink"])
         ax.set_title(f"step {step}", loc="left", fontsize=9)
     return _text(figure, title)
 

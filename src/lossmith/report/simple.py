@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+import itertools
 import json
 import math
 import os
@@ -103,9 +104,16 @@ def _map(result: SomMap, ax: Axes | None = None, plane: str | None = None) -> Ax
         ax.scatter(where[:, 1] + shift, where[:, 0], s=sizes, marker=style.marker, color=style.color, lw=0, label=name)
     if result.class_names:
         ax.legend(
-            title="class", fontsize=8, title_fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0)
+            title="class", fontsize=8, title_fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(1.0, 0.0)
         )
-    ax.set_xlim(-0.7, result.grid.places[:, 1].max() + 0.7)
+    right, bottom = result.grid.places[:, 1].max() + 1.0, result.grid.places[:, 0].max() + 0.5
+    steps = np.linspace(-0.5, min(bottom, 4.5), 21)
+    for place, (top, low) in enumerate(itertools.pairwise(steps)):
+        color = colors(1.0 - place / 19)
+        ax.add_patch(Rectangle((right, top), 0.3, low - top, facecolor=color, edgecolor="none"))
+    for value, place in ((scale.vmax, steps[0]), (scale.vmin, steps[-1])):
+        ax.text(right + 0.4, place, f"{value:.3g}", fontsize=8, va="center")
+    ax.set_xlim(-0.7, right + 1.4)
     ax.set_ylim(result.grid.places[:, 0].max() + 0.7, -0.7)
     ax.set_aspect("equal")
     ax.set_title(f"{legend} (white: large); frames: cells that stand apart", loc="left", fontsize=9)

@@ -107,10 +107,11 @@ def _weights(quick: bool) -> Row:
     X, y = make_friedman1(2000, noise=1.0, random_state=0)
     train, test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
     found = {}
-    for name, options in {
+    choices: dict[str, dict[str, Any]] = {
         "least squares": {},
         "gradient descent": {"loss": "mse", "epochs": 10 if quick else 60},
-    }.items():
+    }
+    for name, options in choices.items():
         began = time.perf_counter()
         model = RBFNetworkRegressor(random_state=0, **options).fit(train, y_train)
         found[name] = (float(model.score(test, y_test)), time.perf_counter() - began)
@@ -219,7 +220,7 @@ def _saved(path: Path) -> Row:
     from lossmith.estimators import RBFNetworkClassifier, load
 
     data = lossmith.load(path, target="y", drop=["duration"])
-    frame = data.features
+    frame: Any = data.features
     names = [name for name in ("age", "balance", "day", "campaign", "pdays", "previous") if name in frame.columns]
     X = frame.select(names).to_numpy().astype(float)
     rows = np.random.default_rng(0).choice(len(X), min(len(X), 5_000), replace=False)

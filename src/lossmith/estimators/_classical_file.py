@@ -1,0 +1,160 @@
+"""Fitted scikit-learn estimators as skops files: no pickle, types checked, first opened by a child process with little memory.
+
+A skops file names the types that it builds. Only those that skops trusts (scikit-learn, NumPy, SciPy) are accepted; before
+this process builds anything, a child whose memory and time are capped has to succeed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossmith import _tensor_file as tensor_file
+from lossmith._errors import InvalidInputError, MissingExtraError, ModelFileError
+
+__all__ = ["load_classical", "save_classical"]
+
+# of address space: what Python with scikit-learn takes, and room for a model
+MEMORY = 4 * 2**30
+SECONDS = 60
+LARGEST = 2**30  # bytes of a file
+# skops does not trust trees, whose nodes name each other by number: they are accepted, and their numbers checked
+TREE = "sklearn.tree._tree.Tree"
+
+_CHILD = """
+import resource, sys
+path, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+import skops.io
+names = set(skops.io.get_untrusted_types(file=path)) - {sys.argv[4]}
+if names:
+    print(", ".join(sorted(names))[:300], file=sys.stderr)
+    sys.exit(3)
+skops.io.load(path, trusted=[sys.argv[4]])
+"""
+
+
+def _skops() -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise MissingExtraError(
+            "skops is not installed", expected="the extra `classical`", advice="pip install 'lossmith[classical]'"
+        ) from error
+    return skops.io
+
+
+def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
+    """Write a fitted scikit-learn estimator as a skops file, whole or not at all.
+
+    Raises
+    ------
+    MissingExtraError
+        skops is not installed.
+    InvalidInputError
+        It is made of types that `load_classical` would refuse.
+    ModelFileError
+        The path cannot be written.
+    """
+    skops = _skops()
+    try:
+        data = skops.dumps(estimator)
+    except Exception as error:  # skops passes on whatever a type raises
+        raise InvalidInputError(
+            f"{type(estimator).__name__} cannot be written: {' '.join(str(error).split())[:200]}",
+            expected="an estimator of scikit-learn",
+        ) from error
+    unknown = set(skops.get_untrusted_types(data=data)) - {TREE}
+    if unknown:
+        raise InvalidInputError(
+            f"{type(estimator).__name__} holds {', '.join(sorted(unknown))[:200]}",
+            expected="types of scikit-learn, NumPy and SciPy alone",
+            advice="save lossmith's own estimators with their save method",
+        )
+    tensor_file.write(data, path)
+
+
+def load_classical(path: tensor_file.PathType) -> Any:
+    """Read an estimator that `save_classical` wrote.
+
+    Raises
+    ------
+    MissingExtraError
+        skops is not installed.
+    ModelFileError
+        The file misses, is damaged, holds types that are not trusted, or takes more than 4 GiB or a minute to open.
+    """
+    skops = _skops()
+    name = repr(str(path))
+    try:
+        size = Path(path).stat().st_size
+    except OSError as error:
+        raise ModelFileError(
+            f"{name} cannot be read: {error.strerror or error}", expected="a skops file", advice="check the path"
+        ) from error
+    if size > LARGEST:
+        raise ModelFileError(f"{name} has {size:,} bytes", expected=f"at most {LARGEST:,}")
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-I", "-c", _CHILD, str(Path(path).resolve()), str(MEMORY), str(SECONDS), TREE]
+    try:
+        child = subprocess.run(  # noqa: S603 - our own program, no shell
+            command, capture_output=True, text=True, check=False, timeout=4 * SECONDS, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        raise tensor_file.damaged(name, "it takes too long to open") from error
+    if child.returncode == 3:
+        raise ModelFileError(
+            f"{name} holds types that are not trusted: {' '.join(child.stderr.split())[:200]}",
+            expected="types of scikit-learn, NumPy and SciPy alone",
+            advice="open it only if you know who wrote it, with skops itself",
+        )
+    if child.returncode:
+        lines = child.stderr.strip().splitlines() or [f"the process that opened it ended with {child.returncode}"]
+        raise tensor_file.damaged(name, lines[-1])
+    found = skops.load(Path(path), trusted=[TREE])
+    for tree in _trees(found, set()):
+        if not _is_sound(tree):
+            raise tensor_file.damaged(name, "a tree whose nodes or inputs do not exist")
+    return found
+
+
+def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield every tree within an estimator, its parts and their lists."""
+    if id(value) in seen or isinstance(value, str | bytes | int | float):
+        return
+    seen.add(id(value))
+    if f"{type(value).__module__}.{type(value).__qualname__}" == TREE:
+        yield value
+    elif isinstance(value, np.ndarray):
+        if value.dtype == object:
+            for entry in value.ravel().tolist():
+                yield from _trees(entry, seen)
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _trees(entry, seen)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _trees(entry, seen)
+    elif hasattr(value, "__dict__"):
+        yield from _trees(vars(value), seen)
+
+
+def _is_sound(tree: Any) -> bool:
+    """Return whether every node leads forward to nodes that exist, and asks for inputs that exist."""
+    count, here = tree.node_count, np.arange(tree.node_count)
+    left, right, feature = tree.children_left, tree.children_right, tree.feature
+    inner = left != -1
+    forward = all(((c[inner] > here[inner]) & (c[inner] < count)).all() for c in (left, right))
+    return bool(
+        forward
+        and (right[~inner] == -1).all()
+        and ((feature[inner] >= 0) & (feature[inner] < tree.n_features)).all()
+        and len(tree.value) == count
+    )
