@@ -161,3 +161,33 @@ def test_images_as_small_tables() -> None:
     assert table[0].tolist() == [1.0] + [0.0] * 39
     assert table[1, -1] == pytest.approx(0.2) and table[1, :-1].max() == 0
     assert table_of(np.ones((3, 5), np.float32)).shape == (3, 5)
+
+
+def test_the_estimate_trains_a_few_batches() -> None:
+    from lossmith.compare.image_defaults import shortened
+    from lossmith.compare.run import estimate_seconds
+
+    plan = plan_for(pictures(), losses="categorical_crossentropy", **{**OPTIONS, "epochs": 500})
+    group, _ = group_data(plan, head_programs(plan, cores=1)[0], Seats(plan), (0,))
+    few, times = shortened(group, batch_size=10, batches=2)
+    assert few.train.n_rows == 20 and few.evaluate["test"].n_rows == 20
+    # 50 rows to train and 40 to evaluate against 20 and 40
+    assert times == pytest.approx((50 + 40 / 3) / (20 + 40 / 3))
+    assert 0 < estimate_seconds(plan) < 600
+
+
+def test_the_exported_model_is_made_of_keras_layers(tmp_path: Path) -> None:
+    import keras
+
+    options = {**OPTIONS, "seeds": 1, "epochs": 1, "model": "cnn:filters=4,hidden=8,augment=flip"}
+    store = tmp_path / "x.db"
+    lossmith.compare(pictures(), losses="categorical_crossentropy", store=store, **options)
+    from lossmith.compare import best_model
+
+    model, dataset = best_model(store=store), pictures()
+    exported = model.to_keras()
+    exported.save(tmp_path / "x.keras")
+    assert b"lossmith" not in (tmp_path / "x.keras").read_bytes().partition(b"model.weights")[0]
+    again = keras.saving.load_model(tmp_path / "x.keras")
+    encoded = (dataset.features / 255).astype(np.float32)
+    np.testing.assert_allclose(again.predict(encoded, verbose=0), model.predict_proba(dataset.features), atol=1e-5)

@@ -77,7 +77,7 @@ def keras_model(
 ) -> Any:
     """Return an ordinary `keras.Model` from encoded inputs to predictions.
 
-    Its output is what the head of the loss predicts: the probability of class 1 of shape `(n_samples, 1)`, one
+    It is made of layers that Keras has, so that its file is read without lossmith. Its output is what the head of the loss predicts: the probability of class 1 of shape `(n_samples, 1)`, one
     probability for each class, or the value in units of the target, `(n_samples, 1)`. Scores of margin losses go through
     their Platt (or temperature) scaling.
 
@@ -97,12 +97,23 @@ def keras_model(
             expected=f"those of {model}: {shapes}",
             advice="give the weights of the same configuration",
         )
-    for variable, value in zip(network.variables, weights, strict=True):
+    if in_catalogue(model) and model.execution == "sequential":
+        # layers of Keras alone, which have the same variables but for the random states of training
+        weights = [w for w, v in zip(weights, network.variables, strict=True) if not _random_state(v)]
+        network = model.network(input_shape, loss.units(encoding.n_classes or None), portable=True)
+        targets = [variable for variable in network.variables if not _random_state(variable)]
+    else:
+        targets = network.variables
+    for variable, value in zip(targets, weights, strict=True):
         variable.assign(value)
     predicted = _predicted(keras, network.outputs[0], loss.head, platt)
     if loss.task == "regression" and (encoding.scale, encoding.center) != (1.0, 0.0):
         predicted = keras.layers.Rescaling(encoding.scale, encoding.center, name="units_of_target")(predicted)
     return keras.Model(network.inputs[0], predicted)
+
+
+def _random_state(variable: Any) -> bool:
+    return bool(variable.path.endswith("seed_generator_state"))
 
 
 def _predicted(keras: Any, raw: Any, head: Head, platt: np.ndarray | None) -> Any:

@@ -19,6 +19,7 @@ from lossmith.compare._spec import Comparison
 from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
 from lossmith.compare.defaults import DEFAULTS
+from lossmith.compare.image_defaults import shortened
 from lossmith.compare.interim import InterruptedComparison, best_so_far, interim
 from lossmith.compare.plan import Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
@@ -120,20 +121,24 @@ def estimate_seconds(plan: Plan, *, clock: Callable[[], float] = time.perf_count
     With `auto` it is the time to the first look. The store and the report are not counted.
     """
     began = clock()
-    few = min(plan.settings.epochs, 3)
+    few = 1 if plan.model.execution == "sequential" else min(plan.settings.epochs, 3)
     trial = replace(plan, settings=replace(plan.settings, epochs=few))
     execution = Execution(trial, Memory())
     seconds = 0.0
     for program in execution.programs:
         data, _ = group_data(trial, program, execution.seats, tuple(range(program.group_size)))
-        trainer = execution.trainers.trainer(program, data)
-        per_epoch = trainer.train(data).seconds / few
+        if plan.model.execution == "sequential":
+            data, share = shortened(data, batch_size=plan.settings.batch_size)
+        else:
+            share = 1.0 / few
+        per_epoch = execution.trainers.trainer(program, data).train(data).seconds * share
         rounds = -(-len(program.groups(plan.settings.seeds)) // worker_count())
         seconds += per_epoch * plan.settings.epochs * rounds
     compiling = clock() - began
     began = clock()
     baseline_arrays(plan, execution.seats[0], seed=0)
-    baselines = (clock() - began) * min(plan.settings.seeds, TRIALS) / worker_count()
+    repeated = min(plan.settings.seeds, TRIALS) / worker_count() if execution.seats.differ else 1
+    baselines = (clock() - began) * repeated
     return compiling + seconds + baselines
 
 
