@@ -1,6 +1,6 @@
 """Calibration by loss on two tables and one image set, before and after temperature scaling; writes the tables of `calibration.md`.
 
-python docs/calibration.py --bank FOLDER/bank.csv [--seeds 10] [--only breast_cancer]
+python docs/calibration.py --bank FOLDER/bank.csv [--seeds 10] [--only breast_cancer] [--smoothed]
 
 The bank table is bank.csv of the UCI repository's Bank Marketing; the other two come with scikit-learn.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from lossmith.compare import calibration
 from lossmith.compare.metrics import METRICS, measure
 from lossmith.compare.run import Execution, Memory, plan_for
 from lossmith.compare.statistics import estimate
@@ -52,8 +53,14 @@ def log_probability(raw: np.ndarray) -> np.ndarray:
     return np.asarray(log_softmax(wide.astype(float), axis=1))
 
 
-def temperature(raw: np.ndarray, target: np.ndarray) -> float:
-    """Return the temperature that fits validation rows best, by log loss, between 1/50 and 50."""
+def temperature(raw: np.ndarray, target: np.ndarray, *, smoothed: bool) -> float:
+    """Return the temperature that fits validation rows best, by log loss, between 1/50 and 50.
+
+    `smoothed` takes the targets that a comparison calibrates margin losses with (Platt, 1999) instead of the labels.
+    """
+    if smoothed:
+        wide = raw if raw.shape[1] > 1 else np.column_stack([np.zeros(len(raw)), raw[:, 0]])
+        return float(1 / max(calibration.fit(wide[None], target)[0, 0], 0.02))
 
     def cost(log_t: float) -> float:
         return -float(log_probability(raw / np.exp(log_t))[np.arange(len(target)), target].mean())
@@ -67,7 +74,9 @@ def scaled(raw: np.ndarray, t: float) -> np.ndarray:
     return found if raw.shape[1] > 1 else found[:, 1]
 
 
-def measured(source: Any, options: dict[str, Any], seeds: int) -> tuple[Any, dict[str, dict[str, np.ndarray]]]:
+def measured(
+    source: Any, options: dict[str, Any], seeds: int, *, smoothed: bool
+) -> tuple[Any, dict[str, dict[str, np.ndarray]]]:
     """Return the plan, and for each loss its metrics by seed: of shape (n_seeds, before or after, n_metrics)."""
     execution = Execution(plan_for(source, seeds=seeds, **SETTINGS, **options), Memory())
     execution.train(seeds)
@@ -80,7 +89,7 @@ def measured(source: Any, options: dict[str, Any], seeds: int) -> tuple[Any, dic
             seat = execution.seats[trial]
             model = trained_model(plan, runs, execution.seats, trial=trial, versions={})
             raw = {part: model.raw(seat.inputs[getattr(seat.split, part)]) for part in ("validation", "test")}
-            t = temperature(raw["validation"], plan.dataset.target[seat.split.validation])
+            t = temperature(raw["validation"], plan.dataset.target[seat.split.validation], smoothed=smoothed)
             probability = own_probability(runs.loss, raw["test"], plan.dataset.task)
             target = plan.dataset.target[seat.split.test]
 
@@ -138,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bank", type=Path, required=True, help="bank.csv")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--smoothed", action="store_true", help="fit to targets smoothed as Platt proposes")
     parser.add_argument("--only", help="one of the data sets")
     given = parser.parse_args()
     page = Path(__file__).with_suffix(".md")
@@ -145,10 +155,11 @@ def main() -> None:
     for name, (source, options) in sources(given.bank).items():
         if given.only not in (None, name):
             continue
-        plan, found = measured(source, options, given.seeds)
+        plan, found = measured(source, options, given.seeds, smoothed=given.smoothed)
         rows = plan.dataset.n_samples
         lines = [
-            f"{rows:,} rows, {plan.dataset.task}, `{plan.settings.model}`, {given.seeds} seeds with a split of their own each.",
+            f"{rows:,} rows, {plan.dataset.task}, `{plan.settings.model}`, {given.seeds} seeds with a split of their own each; "
+            f"temperature fitted to {'labels smoothed as Platt proposes' if given.smoothed else 'the labels'} of the validation rows.",
             "",
             *table(found),
             "",

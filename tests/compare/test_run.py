@@ -10,6 +10,7 @@ from lossmith._errors import InvalidInputError, UnknownNameError
 from lossmith.compare.plan import make_plan, select_losses
 from lossmith.compare.run import Execution, Memory, execute, plan_for
 from lossmith.compare.trials import choose_rates, head_programs, is_collapsed
+from lossmith.losses import get
 
 SMALL = {"epochs": 3, "seeds": 2, "learning_rates": "configured"}
 
@@ -124,7 +125,12 @@ def test_collapse_means_a_constant_prediction():
     varied = rng.normal(size=50)
     raw = np.stack([varied, np.full(50, 0.3), np.abs(varied) + 1, 1e-12 * varied])[..., None]
     # a constant; one class for all rows of a balanced task; rounding around a constant
-    assert is_collapsed(raw, plan).tolist() == [False, True, True, True]
+    (brier,) = plan.losses
+    uncalibrated = np.full((4, 2), np.nan)
+    assert is_collapsed(raw, plan, brier, uncalibrated).tolist() == [False, True, True, True]
+    # where only the order counts, the calibrated probability decides: the third has both classes around 2
+    calibrated = np.tile([1.0, -1.5], (4, 1))
+    assert is_collapsed(raw, plan, get("auc_logistic"), calibrated).tolist() == [False, True, False, True]
 
 
 def test_one_class_is_no_collapse_where_the_classes_are_unbalanced():
@@ -133,7 +139,7 @@ def test_one_class_is_no_collapse_where_the_classes_are_unbalanced():
     plan = plan_for((features, target), losses="brier", seeds=1, epochs=1)
     assert plan.metric.name == "roc_auc"
     raw = (np.abs(rng.normal(size=50)) + 1)[None, :, None]
-    assert is_collapsed(raw, plan).tolist() == [False]
+    assert is_collapsed(raw, plan, plan.losses[0], np.full((1, 2), np.nan)).tolist() == [False]
 
 
 def test_same_settings_same_numbers_other_seed_other_numbers():
