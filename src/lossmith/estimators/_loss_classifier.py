@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lossmith._errors import InvalidInputError
 from lossmith.estimators._loss_base import LossEstimator, named_loss
-from lossmith.losses import Loss
+from lossmith.losses import Loss, get
 
 __all__ = ["LossClassifier"]
 
@@ -71,6 +72,13 @@ class LossClassifier(ClassifierMixin, LossEstimator):
     >>> model.score(x, y) > 0.9
     True
     """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # a loss for two classes serves no more; a name that is wrong is said by fit
+        with suppress(InvalidInputError):
+            tags.classifier_tags.multi_class = self.loss == "auto" or get(str(self.loss)).task != "binary"
+        return tags
 
     def _read(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
