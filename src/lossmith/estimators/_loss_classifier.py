@@ -98,6 +98,14 @@ class LossClassifier(ClassifierMixin, LossEstimator):
         several = ("multiclass", "ordinal")
         automatic = "binary_crossentropy" if self._n_classes == 2 else "categorical_crossentropy"
         tasks = ("binary", *several) if self._n_classes == 2 else several
+        if self._n_classes > 2 and loss != "auto":
+            found = named_loss(loss, automatic="", tasks=("binary", *several), name="LossClassifier")
+            if found.task == "binary":
+                raise InvalidInputError(
+                    f"loss {found} for LossClassifier with {self._n_classes} classes: Only binary classification is supported.",
+                    expected="a loss for several classes",
+                    advice="`lossmith losses --task multiclass` lists them",
+                )
         return named_loss(loss, automatic=automatic, tasks=tasks, name=f"LossClassifier with {self._n_classes} classes")
 
     def decision_function(self, X: Any) -> np.ndarray:
