@@ -144,6 +144,7 @@ def test_a_pipeline_takes_it(circles) -> None:
 GRID = {"loss": ["hinge", "categorical_crossentropy"], "learning_rate": [0.003, 0.03]}
 
 
+@pytest.mark.slow
 def test_a_stacked_search_equals_the_grid_search(circles) -> None:
     x, y = circles
     model = LossClassifier(epochs=6, random_state=0)

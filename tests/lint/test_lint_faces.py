@@ -321,6 +321,8 @@ def test_the_pytest_plugin(tmp_path) -> None:
             "-m",
             "pytest",
             "-p",
+            "no:lossmith",  # by name, whether or not the entry point is installed
+            "-p",
             "lossmith.lint.pytest_plugin",
             "-p",
             "no:cacheprovider",

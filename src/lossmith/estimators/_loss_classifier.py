@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lossmith._errors import InvalidInputError
 from lossmith.estimators._loss_base import LossEstimator, named_loss
-from lossmith.losses import Loss
+from lossmith.losses import Loss, get
 
 __all__ = ["LossClassifier"]
 
@@ -72,6 +73,13 @@ class LossClassifier(ClassifierMixin, LossEstimator):
     True
     """
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # a loss for two classes serves no more; a name that is wrong is said by fit
+        with suppress(InvalidInputError):
+            tags.classifier_tags.multi_class = self.loss == "auto" or get(str(self.loss)).task != "binary"
+        return tags
+
     def _read(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(labels)
@@ -90,6 +98,14 @@ class LossClassifier(ClassifierMixin, LossEstimator):
         several = ("multiclass", "ordinal")
         automatic = "binary_crossentropy" if self._n_classes == 2 else "categorical_crossentropy"
         tasks = ("binary", *several) if self._n_classes == 2 else several
+        if self._n_classes > 2 and loss != "auto":
+            found = named_loss(loss, automatic="", tasks=("binary", *several), name="LossClassifier")
+            if found.task == "binary":
+                raise InvalidInputError(
+                    f"loss {found} for LossClassifier with {self._n_classes} classes: Only binary classification is supported.",
+                    expected="a loss for several classes",
+                    advice="`lossmith losses --task multiclass` lists them",
+                )
         return named_loss(loss, automatic=automatic, tasks=tasks, name=f"LossClassifier with {self._n_classes} classes")
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -34,7 +34,7 @@ def _array(values: Any, what: str) -> np.ndarray:
             ) from None
     if what == "y" and found.dtype.kind in "US":
         raise DataError(
-            f"y of texts such as {found.flat[0]!r}" if found.size else "y of texts",
+            f"y of texts such as {str(found.flat[0])!r}" if found.size else "y of texts",
             expected="numbers",
             advice="encode classes as 0, 1, ... (sklearn.preprocessing.LabelEncoder)",
         )

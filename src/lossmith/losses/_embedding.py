@@ -25,7 +25,8 @@ def _cosine(xp: Namespace, raw: Array, target: Array) -> Array:
 def _alike(xp: Namespace, raw: Array, target: Array) -> tuple[Array, Array, Array]:
     """Return who is another sample of the same class, who is of another class, and who is another sample at all."""
     same = target[:, None] == target[None, :]
-    places = xp.arange(raw.shape[0])
+    # counted, not read from the shape: a batch of unknown size has none before it runs (TensorFlow)
+    places = xp.cumulative_sum(xp.ones_like(raw[:, 0], dtype=xp.int32), axis=0)
     other = places[:, None] != places[None, :]
     return same & other, ~same, other
 
