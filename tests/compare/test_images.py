@@ -163,6 +163,7 @@ def test_images_as_small_tables() -> None:
     assert table_of(np.ones((3, 5), np.float32)).shape == (3, 5)
 
 
+@pytest.mark.slow
 def test_the_estimate_trains_a_few_batches() -> None:
     from lossmith.compare.image_defaults import shortened
     from lossmith.compare.run import estimate_seconds
@@ -176,6 +177,7 @@ def test_the_estimate_trains_a_few_batches() -> None:
     assert 0 < estimate_seconds(plan) < 600
 
 
+@pytest.mark.slow
 def test_the_exported_model_is_made_of_keras_layers(tmp_path: Path) -> None:
     import keras
 

@@ -46,7 +46,11 @@ def test_kinds_change_training_images_alone_and_keep_labels_possible(kind: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["cnn:augment=flip+crop,filters=3,hidden=0,padding=same", "resnet:augment=shift+rotate,filters=4"]
+    "name",
+    [
+        "cnn:augment=flip+crop,filters=3,hidden=0,padding=same",
+        pytest.param("resnet:augment=shift+rotate,filters=4", marks=pytest.mark.slow),
+    ],
 )
 def test_families_train_with_it_and_predict_without(name: str) -> None:
     network = models.get(name).network((10, 10, 3), 2)

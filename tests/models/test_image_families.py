@@ -47,8 +47,8 @@ def test_parameters(name: str, shape: tuple[int, ...], units: int, parameters: i
     [
         ("cnn", (14, 12, 3)),
         ("cnn:activation=gelu,pool=3,padding=same,dropout=0", (17, 9, 2)),
-        ("lenet:initializer=pytorch", (16, 16)),
-        ("resnet:filters=4x8,blocks=2", (9, 10, 3)),
+        pytest.param("lenet:initializer=pytorch", (16, 16), marks=pytest.mark.slow),
+        pytest.param("resnet:filters=4x8,blocks=2", (9, 10, 3), marks=pytest.mark.slow),
         ("conv1d:dilation=2,filters=3x4x5,dropout=0.2,hidden=6", (30, 2)),
     ],
 )
@@ -66,7 +66,9 @@ def test_twin_of_keras_layers_has_the_same_variables_and_outputs(name: str, shap
     assert all(type(layer).__module__.startswith("keras.") for layer in portable.layers)
 
 
-@pytest.mark.parametrize("name", ["cnn:filters=3x4,hidden=5", "lenet:hidden=5", "resnet:filters=4x4"])
+@pytest.mark.parametrize(
+    "name", ["cnn:filters=3x4,hidden=5", pytest.param("resnet:filters=4x4", marks=pytest.mark.slow)]
+)
 def test_both_orders_of_axes(name: str) -> None:
     last, first = (models.get(name).network(shape, 2) for shape in ((20, 18, 3), (3, 20, 18)))
     first.set_weights(last.get_weights())

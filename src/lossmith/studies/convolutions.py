@@ -133,7 +133,7 @@ def _learned_kernel() -> Measured:
         kernel, steps = kernel - 0.03 * slope(kernel), steps + 1
     near = bool(np.abs(np.asarray(kernel) - [[1, -1]]).max() <= 0.05)
     remark = "the printed listing stops with an error (a leaf changed in place, then 5 x 7 against 4 x 4); sum of squares at rate 0.03"
-    return f"{np.round(np.asarray(kernel), 3).tolist()} after {steps} steps", "source error" if near else "differs", remark, {"steps": float(steps)}  # fmt: skip
+    return f"{np.round(np.asarray(kernel, dtype=float), 3).tolist()} after {steps} steps", "source error" if near else "differs", remark, {"steps": float(steps)}  # fmt: skip
 
 
 def receptive_field(kernels: list[int], strides: list[int]) -> int:
