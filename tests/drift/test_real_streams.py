@@ -10,8 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs" / "drift"))
 import streams
 
-from lossmith import drift
-
 sys.path.pop(0)
 
 pytestmark = pytest.mark.realdata
@@ -43,13 +41,9 @@ def test_bank_calls_are_not_those_of_the_start(real_data):
     assert result.drifted[0] == "month" and "new 'oct'" in result["month"].words
 
 
-def test_clothes_are_no_digits_other_writers_differ_a_little_and_the_same_writers_do_not(real_data):
+def test_clothes_are_no_digits_and_other_writers_differ_a_little(real_data):
     clothes, writers = streams.images(real_data)
     assert clothes["(classifier)"].status == "drifted" and clothes["(classifier)"].judgements[0].value > 0.99
     assert len(clothes.drifted) > 40
     largest = [max(one.effect for one in result.columns if one.role == "feature") for result in (clothes, writers)]
     assert largest[0] > 0.4 and largest[1] < 0.2
-    same = drift.compare(
-        streams.pixels(real_data, "mnist", "train"), streams.pixels(real_data, "mnist", "train", first=2000), joint=None
-    )
-    assert len(same.drifted) <= 1  # the training images are in random order
