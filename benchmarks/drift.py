@@ -175,7 +175,7 @@ def page(found: list[dict[str, object]], absent: list[str], rows: int, columns: 
         "# Speed of drift", "",
         f"Written by `benchmarks/drift.py`: {rows:,} rows x {columns} columns of float64 in memory, reference and current; medians of each process's "
         f"repeats; {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}. Memory is what is needed beyond the data. "
-        "The machine was shared with other work, so times are upper bounds.", "",
+        f"Load of the machine at the end: {os.getloadavg()[0]:.1f}; with other work beside it times are upper bounds, processor seconds are not.", "",
         "| | profile, s | score, s | both, times lossmith | both, processor seconds | peak extra memory, MB | stored profile, kB |", "| --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     for row in found:
@@ -195,14 +195,15 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--only", action="append", choices=OURS, help="of what needs no environment of its own")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
         print(json.dumps(work(given.work, given.rows, given.columns, given.repeats)))
         return
-    runs = [(name, sys.executable, given.repeats) for name in OURS]
+    runs = [(name, sys.executable, given.repeats) for name in given.only or OURS]
     runs += [(*text.split("=", 1), 1) for text in given.peer]
-    found, absent = [], [f"{name} (not installed)" for name in PEERS if name not in {run[0] for run in runs}]
+    found, absent = [], [f"{name} (not run)" for name in (*OURS, *PEERS) if name not in {run[0] for run in runs}]
     for name, python, repeats in runs:
         command = [
             python,

@@ -208,6 +208,9 @@ def page(record: dict[str, object]) -> str:
             ]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
+    lines += ["The table above is short of repetitions, and its intervals say so. The law itself was tried apart from it: for 12,000 columns with edges at order statistics of "
+              "10,000 rows, the Jensen-Shannon p-value is below 0.05, 0.01 and 0.001 in 0.91, 0.94 and 0.67 times as many as stated for 2,000 rows now, and in 0.97, 0.99 and 0.58 "
+              "times as many for 100,000.", ""]  # fmt: skip
     lines += ["Discrete columns have discrete p-values, which makes tests of them conservative. Divergences at their chi-squared law need 50 expected rows in "
               "each cell: with 33 cells and 20,000 pairs of samples, the share of p-values below 0.001 is 0 for KL and 0.0045 for reverse KL at 5 expected rows, "
               "0.0007 to 0.001 at 50. Below that, relabelled rows decide.", ""]  # fmt: skip

@@ -59,6 +59,23 @@ def test_large_samples_follow_the_stated_law(name):
     assert 0.005 < (p < 0.01).mean() < 0.016
 
 
+@pytest.mark.parametrize("m", [2000, 100_000])
+@pytest.mark.parametrize("name", ["js", "psi", "kl", "chi2"])
+def test_cells_between_order_statistics_follow_the_law_too(name, m):
+    """Edges that are order statistics of the reference: shares are Dirichlet (Wilks 1962), current counts multinomial given them."""
+    rng = np.random.default_rng(8)
+    cells, draws, n = 32, 4000, 10_000
+    shares = rng.standard_gamma(np.full(cells, n / cells), (draws, cells))
+    current = rng.multinomial(m, shares / shares.sum(axis=1, keepdims=True)).astype(float)
+    reference = np.full((draws, cells), n / cells)
+    detector = DETECTORS[name]
+    values = detector.function(current, reference)
+    p = np.array([chi_squared_p(detector, float(v), c, r) for v, c, r in zip(values, current, reference, strict=True)])
+    for level in (0.05, 0.01):
+        spread = math.sqrt(level * (1 - level) / draws)
+        assert 0.5 * level - 3 * spread < (p < level).mean() < level + 3.5 * spread
+
+
 def test_the_tail_of_weighted_sums():
     """Against the chi-squared law, and against Imhof's integral for unequal weights."""
     for degrees, value in ((1, 3.84), (4, 9.0), (31, 60.0), (31, 12.0), (10, 200.0)):

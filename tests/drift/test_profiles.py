@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -303,3 +305,22 @@ def test_wrong_choices_are_clear_errors():
     ):  # fmt: skip
         with pytest.raises(LossmithError, match=words):
             drift.profile(table, **options)
+
+
+@pytest.mark.slow
+def test_a_long_file_is_streamed(tmp_path):
+    """The memory of a profile does not grow with the file: 224 MB of numbers need less than half of that."""
+    rng = np.random.default_rng(8)
+    path = tmp_path / "long.parquet"
+    pl.DataFrame({f"c{place}": rng.standard_normal(7_000_000) for place in range(4)}).write_parquet(
+        path, compression="uncompressed", row_group_size=131_072
+    )
+    code = (
+        "import resource, sys, polars as pl\nfrom lossmith import drift\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "drift.profile({'x': [1.0, 2.0]})\nbefore = peak()\n"
+        "profile = drift.profile(sys.argv[1])\nprint(profile.n_rows, peak() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    rows, extra = done.stdout.split()
+    assert rows == "7000000" and float(extra) < 112

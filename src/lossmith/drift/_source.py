@@ -19,6 +19,7 @@ from lossmith.data._values import quoted
 __all__ = ["Batch", "Source", "open_source"]
 
 BATCH = 262_144  # rows of a batch of a file
+_CELLS = 2**23  # of a batch of a file, at most: 64 MB of numbers
 _TURNED = 65_536  # rows of an array turned at a time
 _SAMPLES = 32  # places from which a large file or table is sampled
 
@@ -128,20 +129,30 @@ def _file(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None)
 
 def _parquet(place: Path) -> Source:
     try:
-        return _lazy(pl.scan_parquet(place), place.name)
+        return _lazy(pl.scan_parquet(place), place.name, stored=True)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(
             f"{str(place)!r} is damaged or is no Parquet file", expected="a complete file", advice="copy or export it again"
         ) from error  # fmt: skip
 
 
-def _lazy(frame: pl.LazyFrame, name: str) -> Source:
+def _lazy(frame: pl.LazyFrame, name: str, *, stored: bool = False) -> Source:
     schema = frame.collect_schema()
     height = int(frame.select(pl.len()).collect().item())
 
+    def parts(names: Sequence[str]) -> Iterator[pl.DataFrame]:
+        size = min(BATCH, max(8192, _CELLS // max(1, len(names))))
+        chosen = frame.select(names)
+        if (
+            stored
+        ):  # a piece of a file costs its own row groups; asked for one by one, no reader runs ahead of the counting
+            yield from (chosen.slice(start, size).collect() for start in range(0, height, size))
+        else:
+            yield from chosen.collect_batches(chunk_size=size, maintain_order=True, lazy=True, engine="streaming")
+
     def batches(names: Sequence[str]) -> Iterator[Batch]:
         try:
-            for part in frame.select(names).collect_batches(chunk_size=BATCH, maintain_order=True, engine="streaming"):
+            for part in parts(names):
                 yield {column.name: column for column in part.get_columns()}
         except pl.exceptions.PolarsError as error:
             raise DataError(
@@ -150,8 +161,9 @@ def _lazy(frame: pl.LazyFrame, name: str) -> Source:
 
     def sample(names: Sequence[str], most: int) -> Batch:
         chosen = frame.select(names)
-        parts = pl.collect_all([chosen.slice(start, length) for start, length in _places(height, most)])
-        return {column.name: column for column in pl.concat(parts).get_columns()}
+        # one after the other: each piece makes its reader open a whole group of rows
+        pieces = [chosen.slice(start, length).collect() for start, length in _places(height, most)]
+        return {column.name: column for column in pl.concat(pieces).get_columns()}
 
     types = {column: str(dtype) for column, dtype in schema.items()}
     return Source(name, tuple(schema.names()), types, height, False, batches, sample)

@@ -53,7 +53,7 @@ def _sum_of_divergences(repeats: int) -> Row:
                 seen["false"] += found.alarm
     none, shift, dependence = (float(np.mean(sums[name])) for name in ("none", "shift", "dependence"))
     truth = 0.5**2 / 2
-    kept = shift > 10 * none and abs(shift - none - truth) < 0.1 * truth
+    kept = abs(shift - none - truth) < 0.1 * truth  # less what chance adds: both columns have 31 degrees of freedom
     return Row(
         "K-10",
         "data drift: bin every feature, a divergence for each, summed",
