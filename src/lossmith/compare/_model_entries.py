@@ -28,7 +28,7 @@ __all__ = ["DEFAULT_LOSS", "Entry", "FoldSeats", "entries", "is_model_axis", "ne
 
 # models whose parts are trained side by side
 PARALLEL = ("random_forest", "extra_trees", "bagging")
-# training rows from which an estimator may use every core
+# training rows from which matrix products may use every core
 MANY_ROWS = 20_000
 DEFAULT_LOSS = {
     "regression": "mean_squared_error",
@@ -204,8 +204,9 @@ def scores(entry: Entry, seat: Seat, plan: Plan, *, fold: int) -> tuple[np.ndarr
         estimator = CalibratedClassifierCV(estimator, cv=3, ensemble=False)
     if record.name in PARALLEL:
         estimator.set_params(n_jobs=-1)
-    # on few rows OpenMP threads wait for each other, on a busy machine for long
-    with warnings.catch_warnings(), threadpool_limits(1 if len(train) < MANY_ROWS else None):
+    # OpenMP threads wait for each other by spinning, on a busy machine for long; those of BLAS pay on many rows
+    limits = {"openmp": 1} if len(train) >= MANY_ROWS else {"openmp": 1, "blas": 1}
+    with warnings.catch_warnings(), threadpool_limits(limits):
         warnings.simplefilter("ignore")  # a model that stops early is judged as it is
         estimator.fit(inputs[train], dataset.target[train])
         given = _given(estimator, inputs[seat.split.test], dataset)
