@@ -89,7 +89,8 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         self.n_dimensions_ = int(learned["n_dimensions"])
         center, scale = learned["target_scale"]
         self.target_scale_ = (float(center), float(scale))
-        if self.loss_ is not None and self.network_.tail.shape[1] != self.loss_.units(None):
+        loss = self._fitted_loss()
+        if loss is not None and self.network_.tail.shape[1] != loss.units(None):
             raise ValueError("a network whose width does not fit its loss")
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -109,7 +110,7 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
             encoded = EncodedTargets.of_values(loss, targets[:, 0])
             self.network_ = encoded.rescaled(self.network_)
             self._refine(X, encoded, rng)
-            self.loss_, self.target_scale_ = loss, (encoded.center, encoded.scale)
+            self.loss_, self.target_scale_ = str(loss), (encoded.center, encoded.scale)
         else:
             self.moments_ = moments_of(found.network, X, targets)
         return self
@@ -146,9 +147,9 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         """Return predicted values, of the shape that the targets had."""
         X = self._inputs(X)
         raw = self.network_.outputs(X)
-        if self.loss_ is not None:
+        loss = self._fitted_loss()
+        if loss is not None:
             center, scale = self.target_scale_
-            loss = self.loss_
             with np.errstate(over="ignore"):
                 value = loss.predict(raw[:, 0] if loss.head.units == 1 else raw)
             return np.asarray(value) * scale + center
@@ -245,7 +246,7 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
         tail[0] -= 4.0 * center
         self.network_ = replace(n, tail=tail, units=4.0 * n.units)
         watched = self._refine(X, encoded, self._rng)
-        self.loss_ = loss
+        self.loss_ = str(loss)
         if loss.head.gives == "score":
             rows = watched if watched.any() else ~watched
             raw = self.network_.outputs(X[rows])
@@ -285,7 +286,7 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
         """Return class probabilities, `(n_samples, n_classes)`."""
         X = self._inputs(X)
         raw = self.network_.outputs(X)
-        loss = self.loss_
+        loss = self._fitted_loss()
         if loss is None or loss.head.gives == "score":
             return calibrated(raw, self.calibration_)
         found = np.asarray(loss.predict(raw[:, 0] if loss.head.units == 1 else raw))
