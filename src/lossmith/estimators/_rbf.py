@@ -11,12 +11,14 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import validate_data
 
+from lossmith import losses
 from lossmith._errors import InvalidInputError
 from lossmith.estimators import _files as files
 from lossmith.estimators._calibration import calibrated, fit_calibration
 from lossmith.estimators._encoded_targets import EncodedTargets, chosen_loss
 from lossmith.estimators._rbf_base import RBFNetworkBase
 from lossmith.estimators._rbf_network import moments_of
+from lossmith.losses import Loss
 
 __all__ = ["RBFNetworkClassifier", "RBFNetworkRegressor"]
 
@@ -212,6 +214,14 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
             self._train(X, y)
             del self.moments_  # sums of units that training has moved
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.loss is not None:
+            # a loss for two classes makes a classifier for two classes
+            named = self.loss if isinstance(self.loss, Loss) else losses.get(str(self.loss))
+            tags.classifier_tags.multi_class = named.task != "binary"
+        return tags
 
     def _begin(self, classes: np.ndarray) -> None:
         if len(classes) < 2:
