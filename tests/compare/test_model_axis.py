@@ -145,6 +145,20 @@ def test_when_models_are_the_factor():
     assert [one.label for one in found] == ["sgd (hinge)"] and notes[0].startswith("lda left out")
 
 
+@pytest.mark.parametrize(
+    ("model", "loss"),
+    [
+        ("hist_gradient_boosting:loss=poisson", "poisson"),
+        ("tree:criterion=absolute_error", "mean_absolute_error"),
+        ("rbf:loss=huber", "own: huber"),
+        ("hist_gradient_boosting:max_iter=5", "mean_squared_error"),
+    ],
+)
+def test_a_loss_in_the_name_of_a_model_is_shown(model, loss):
+    found, _ = entries(model, None, load((X, NUMBERS)))
+    assert (found[0].label, found[0].loss) == (model, loss)
+
+
 def test_the_time_limit_leaves_two_folds():
     ticks = iter(range(10_000))
     result = compare_models(

@@ -36,8 +36,6 @@ def test_scikit_learn_finds_nothing(estimator, check, monkeypatch):
 @pytest.mark.slow
 @parametrize_with_checks(TRAINED)
 def test_scikit_learn_finds_nothing_under_a_loss(estimator, check, monkeypatch):
-    if type(estimator).__name__.endswith("Classifier") and "multiclass" in str(check):
-        estimator.set_params(loss="categorical_hinge")
     check(estimator)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -36,6 +37,14 @@ def test_a_regressor_goes_on_learning(tmp_path):
     for one in (model, again):
         one.partial_fit(inputs[60:], y[60:])
     assert np.array_equal(again.predict(inputs), model.predict(inputs))
+
+
+@pytest.mark.parametrize("loss", ["categorical_hinge", "categorical_crossentropy"])
+def test_a_network_trained_under_a_loss_comes_back(tmp_path, loss):
+    model = RBFNetworkClassifier(loss=loss, n_centers=3, epochs=1, random_state=0).fit(X, Y)
+    model.save(tmp_path / "a")
+    for again in (load(tmp_path / "a"), copy.deepcopy(model)):
+        assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 def test_equal_models_give_equal_bytes():

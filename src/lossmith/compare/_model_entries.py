@@ -28,7 +28,7 @@ __all__ = ["DEFAULT_LOSS", "Entry", "FoldSeats", "entries", "is_model_axis", "ne
 
 # models whose parts are trained side by side
 PARALLEL = ("random_forest", "extra_trees", "bagging")
-# training rows from which an estimator may use every core
+# training rows from which matrix products may use every core
 MANY_ROWS = 20_000
 DEFAULT_LOSS = {
     "regression": "mean_squared_error",
@@ -136,9 +136,23 @@ def _model(name: str, task: str) -> tuple[str, bool, list[str]]:
         known = [*MODELS, *CLASSICAL]
         raise UnknownNameError(f"unknown model {base!r}", advice=did_you_mean(_key(base), known))
     record = classical(name)
-    offered = list(record.losses(task))
+    offered = _chosen_by_value(record, task) or list(record.losses(task))
     record.estimator(task)  # wrong values are said before anything is trained
     return str(record), False, offered
+
+
+def _chosen_by_value(record: Any, task: str) -> list[str]:
+    """Return the loss that arguments in the name of the model set, as in `hist_gradient_boosting:loss=poisson`."""
+    choosing = {key for arguments in record.losses(task).values() for key in arguments} & {"loss", "criterion"}
+    given = {key: value for key, value in record.values.items() if key in choosing or key == "loss"}
+    if not given:
+        return []
+    matching = [
+        name
+        for name, arguments in record.losses(task).items()
+        if all(arguments.get(key) == value for key, value in given.items())
+    ]
+    return matching[:1] or [f"own: {', '.join(str(value) for value in given.values())}"]
 
 
 def _offers(loss: str, label: str, network: bool, offered: list[str], task: str) -> bool:
@@ -179,7 +193,9 @@ def scores(entry: Entry, seat: Seat, plan: Plan, *, fold: int) -> tuple[np.ndarr
     inputs = seat.inputs.reshape(len(seat.inputs), -1)
     record = classical(entry.model)
     estimator = record.estimator(
-        dataset.task, seed=plan.settings.seed + fold, loss=None if entry.loss.startswith("none") else entry.loss
+        dataset.task,
+        seed=plan.settings.seed + fold,
+        loss=None if entry.loss.startswith(("none: ", "own: ")) else entry.loss,
     )
     calibrated = bool(dataset.n_classes) and not hasattr(estimator, "predict_proba")
     if calibrated:
@@ -188,8 +204,9 @@ def scores(entry: Entry, seat: Seat, plan: Plan, *, fold: int) -> tuple[np.ndarr
         estimator = CalibratedClassifierCV(estimator, cv=3, ensemble=False)
     if record.name in PARALLEL:
         estimator.set_params(n_jobs=-1)
-    # on few rows OpenMP threads wait for each other, on a busy machine for long
-    with warnings.catch_warnings(), threadpool_limits(1 if len(train) < MANY_ROWS else None):
+    # OpenMP threads wait for each other by spinning, on a busy machine for long; those of BLAS pay on many rows
+    limits = {"openmp": 1} if len(train) >= MANY_ROWS else {"openmp": 1, "blas": 1}
+    with warnings.catch_warnings(), threadpool_limits(limits):
         warnings.simplefilter("ignore")  # a model that stops early is judged as it is
         estimator.fit(inputs[train], dataset.target[train])
         given = _given(estimator, inputs[seat.split.test], dataset)

@@ -11,12 +11,14 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import validate_data
 
+from lossmith import losses
 from lossmith._errors import InvalidInputError
 from lossmith.estimators import _files as files
 from lossmith.estimators._calibration import calibrated, fit_calibration
 from lossmith.estimators._encoded_targets import EncodedTargets, chosen_loss
 from lossmith.estimators._rbf_base import RBFNetworkBase
 from lossmith.estimators._rbf_network import moments_of
+from lossmith.losses import Loss
 
 __all__ = ["RBFNetworkClassifier", "RBFNetworkRegressor"]
 
@@ -89,7 +91,8 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         self.n_dimensions_ = int(learned["n_dimensions"])
         center, scale = learned["target_scale"]
         self.target_scale_ = (float(center), float(scale))
-        if self.loss_ is not None and self.network_.tail.shape[1] != self.loss_.units(None):
+        loss = self._fitted_loss()
+        if loss is not None and self.network_.tail.shape[1] != loss.units(None):
             raise ValueError("a network whose width does not fit its loss")
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -109,7 +112,7 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
             encoded = EncodedTargets.of_values(loss, targets[:, 0])
             self.network_ = encoded.rescaled(self.network_)
             self._refine(X, encoded, rng)
-            self.loss_, self.target_scale_ = loss, (encoded.center, encoded.scale)
+            self.loss_, self.target_scale_ = str(loss), (encoded.center, encoded.scale)
         else:
             self.moments_ = moments_of(found.network, X, targets)
         return self
@@ -146,9 +149,9 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         """Return predicted values, of the shape that the targets had."""
         X = self._inputs(X)
         raw = self.network_.outputs(X)
-        if self.loss_ is not None:
+        loss = self._fitted_loss()
+        if loss is not None:
             center, scale = self.target_scale_
-            loss = self.loss_
             with np.errstate(over="ignore"):
                 value = loss.predict(raw[:, 0] if loss.head.units == 1 else raw)
             return np.asarray(value) * scale + center
@@ -212,6 +215,14 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
             del self.moments_  # sums of units that training has moved
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if self.loss is not None:
+            # a loss for two classes makes a classifier for two classes
+            named = self.loss if isinstance(self.loss, Loss) else losses.get(str(self.loss))
+            tags.classifier_tags.multi_class = named.task != "binary"
+        return tags
+
     def _begin(self, classes: np.ndarray) -> None:
         if len(classes) < 2:
             raise InvalidInputError(
@@ -245,7 +256,7 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
         tail[0] -= 4.0 * center
         self.network_ = replace(n, tail=tail, units=4.0 * n.units)
         watched = self._refine(X, encoded, self._rng)
-        self.loss_ = loss
+        self.loss_ = str(loss)
         if loss.head.gives == "score":
             rows = watched if watched.any() else ~watched
             raw = self.network_.outputs(X[rows])
@@ -285,7 +296,7 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
         """Return class probabilities, `(n_samples, n_classes)`."""
         X = self._inputs(X)
         raw = self.network_.outputs(X)
-        loss = self.loss_
+        loss = self._fitted_loss()
         if loss is None or loss.head.gives == "score":
             return calibrated(raw, self.calibration_)
         found = np.asarray(loss.predict(raw[:, 0] if loss.head.units == 1 else raw))

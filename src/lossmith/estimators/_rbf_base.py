@@ -20,6 +20,7 @@ from lossmith.estimators import _gaussians as gaussians
 from lossmith.estimators import _least_squares as least_squares
 from lossmith.estimators._encoded_targets import EncodedTargets
 from lossmith.estimators._rbf_network import Network, Recipe, Search, moments_of, search
+from lossmith.losses import Loss
 
 __all__ = ["RBFNetworkBase"]
 
@@ -43,6 +44,7 @@ class RBFNetworkBase(BaseEstimator):
 
     network_: Network
     moments_: least_squares.Moments
+    loss_: str | None
     n_features_in_: int
 
     def __init__(
@@ -168,6 +170,10 @@ class RBFNetworkBase(BaseEstimator):
                 advice="use fit",
             )
 
+    def _fitted_loss(self) -> Loss | None:
+        # kept by name: a record holds functions, which copies and files do not
+        return None if self.loss_ is None else losses.get(self.loss_)
+
     def _inputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
@@ -185,7 +191,7 @@ class RBFNetworkBase(BaseEstimator):
             "ridge": self.ridge_,
             "gcv": self.gcv_ if np.isfinite(self.gcv_) else None,
             "linear": self.linear_,
-            "loss": None if self.loss_ is None else self.loss_.to_json(),
+            "loss": self.loss_,
         }
         arrays = {name: getattr(self.network_, name) for name in NETWORK}
         if hasattr(self, "moments_"):
@@ -211,7 +217,7 @@ class RBFNetworkBase(BaseEstimator):
             self.feature_names_in_ = np.array(learned["names"], dtype=object)
         self.ridge_, self.linear_ = float(learned["ridge"]), bool(learned["linear"])
         self.gcv_ = np.inf if learned["gcv"] is None else float(learned["gcv"])
-        self.loss_ = None if learned["loss"] is None else losses.get(str(learned["loss"]))
+        self.loss_ = None if learned["loss"] is None else str(losses.get(str(learned["loss"])))
         if "n_rows" in learned:
             columns = 1 + n + m
             gram, cross, squares = (arrays[f"moments_{name}"] for name in MOMENTS)

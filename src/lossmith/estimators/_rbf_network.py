@@ -22,9 +22,9 @@ STEPS = (0.5, 1.0, 2.0)
 # times that the relevances of the inputs are learned anew: the third changes little
 RELEARNED = 2
 # rows on which widths and relevances are searched; weights are fitted on all of them
-SEARCH_ROWS = 20_000
+SEARCH_ROWS = 10_000
 CHUNK = 20_000
-ONE_THREAD_ROWS = 5_000
+ONE_THREAD_ROWS = 50_000
 # standard errors by which units must lower the error of left-out rows before they replace a linear model: their widths
 # and relevances were chosen on the same rows (on data without curvature 1 to 2 of them are common), and forward
 # selection has looked at every target besides (3.5 were seen)
@@ -128,7 +128,7 @@ def search(inputs: np.ndarray, targets: np.ndarray, recipe: Recipe, rng: np.rand
     """Return the network that least squares fits: centres, widths, ridge and relevances as the recipe says."""
     if len(inputs) > ONE_THREAD_ROWS:
         return _search(inputs, targets, recipe, rng)
-    # on small matrices the threads of BLAS wait for each other, on a busy machine for long
+    # on matrices of this size the threads of BLAS wait for each other, on a busy machine for long
     with threadpool_limits(1):
         return _search(inputs, targets, recipe, rng)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -152,8 +153,11 @@ def _half_labelled(repeats: int) -> Row:
         partial = np.full(400, -1)
         partial[:40] = y[known]
         alone.append(float(_model("knn:n_neighbors=1", "multiclass").fit(X[known], y[known]).score(X[test], y[test])))
-        spread = LabelSpreading(kernel="rbf", gamma=0.002, max_iter=50).fit(X[rows[:400]], partial)
-        helped.append(float(spread.score(X[test], y[test])))
+        with warnings.catch_warnings():
+            # rows that no label reaches along the graph have no probabilities
+            warnings.simplefilter("ignore", RuntimeWarning)
+            spread = LabelSpreading(kernel="knn", n_neighbors=7, max_iter=50).fit(X[rows[:400]], partial)
+            helped.append(float(spread.score(X[test], y[test])))
     return faulty(
         "H2-03", CLAIMS["H2-03"], "called weak supervision", f"digits, 40 of 400 rows labelled: {np.mean(alone):.3f} with labels alone, {np.mean(helped):.3f} with the other rows",
         {"labels": float(np.mean(alone)), "both": float(np.mean(helped))}, wrong=True,
