@@ -24,7 +24,13 @@ def _keras() -> Any:
 
 
 def keras_folder() -> Path:
-    """Return where Keras keeps what it has fetched."""
+    """Return where Keras keeps what it has fetched.
+
+    Examples
+    --------
+    >>> keras_folder().name
+    'datasets'
+    """
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "datasets"
 

@@ -57,6 +57,19 @@ def load_image_folder(
     ------
     DataError
         A file that is no picture, or is cut off; fewer than two classes with three pictures; too large.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for label, grey in (("dark", 10), ("light", 240)):
+    ...         (Path(folder) / label).mkdir()
+    ...         for place in range(5):
+    ...             Image.new("L", (8, 6), grey + place).save(Path(folder) / label / f"{place}.png")
+    ...     dataset = load_image_folder(folder, name="greys")
+    >>> dataset.class_names, dataset.features.shape
+    (('dark', 'light'), (10, 6, 8, 1))
     """
     root = Path(path).expanduser()
     found = {folder.name: _pictures(folder) for folder in _folders(root)}

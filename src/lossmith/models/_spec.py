@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from lossmith._errors import InvalidInputError, ShapeError, UnknownNameError, did_you_mean
 from lossmith._names import Value, format_name
-from lossmith.training import build_together
 from lossmith.training._backend import compilation_cache, undisturbed_random
+from lossmith.training._initial import build_together
 
 __all__ = ["Field", "Model"]
 

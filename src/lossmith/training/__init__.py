@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from lossmith.training._backend import compilation_cache, load_keras, worker_count
-from lossmith.training._initial import build_together
 from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
 from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
@@ -31,7 +30,6 @@ __all__ = [
     "Procedure",
     "Schedule",
     "Trainer",
-    "build_together",
     "choose_execution",
     "compilation_cache",
     "group_bytes",
