@@ -189,7 +189,8 @@ class Sequential:
         best_value, best_epoch, alive = begun.best_value, begun.best_epoch, not begun.ended
         for _ in range(begun.epoch):
             epoch_orders(rng, n_rows, 1, shuffle=self._shuffle)
-        report(begun.epoch)
+        if begun.epoch:
+            report(begun.epoch)
         for number in range(begun.epoch + 1, (schedule.epochs if alive else begun.epoch) + 1):
             order = epoch_orders(rng, n_rows, 1, shuffle=self._shuffle)[0]
             run: Any = (state, np.bool_(True), np.zeros(self._n_quantities, np.float32))
