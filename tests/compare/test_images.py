@@ -76,6 +76,7 @@ def test_bytes_are_neither_copied_nor_scaled() -> None:
     assert group.train.inputs.shape == (1, 50, 9, 9, 1)
 
 
+@pytest.mark.slow
 def test_a_comparison_learns_and_has_baselines(tmp_path: Path) -> None:
     result = lossmith.compare(
         pictures(),

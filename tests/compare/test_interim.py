@@ -29,6 +29,7 @@ def one_at_a_time(monkeypatch):
     monkeypatch.setattr(run, "worker_count", lambda: 1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_has_the_seeds_that_were_finished(tmp_path, one_at_a_time):
     store = tmp_path / "runs.db"
     whole = lossmith.compare("circles", seeds=90, store=None, **OPTIONS)

@@ -151,6 +151,7 @@ def test_same_settings_same_numbers_other_seed_other_numbers():
     assert first != other
 
 
+@pytest.mark.slow
 def test_label_noise_reaches_training_and_not_the_test_targets():
     options = {"losses": "categorical_crossentropy", "epochs": 8, "seeds": 2, "learning_rates": "configured"}
     clean, noisy = (lossmith.compare("digits", noise=noise, **options) for noise in (0.0, 0.6))

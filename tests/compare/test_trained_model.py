@@ -142,6 +142,7 @@ print("lossmith" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_exported_models_predict_in_plain_keras(tmp_path):
     """A process that never imports lossmith opens every kind of export."""
     names = {}

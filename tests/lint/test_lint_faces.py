@@ -312,6 +312,7 @@ def test_wrong_but_mild(lossmith_lint): lossmith_lint(make("sigmoid"), x, y, los
 """
 
 
+@pytest.mark.slow
 def test_the_pytest_plugin(tmp_path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
 

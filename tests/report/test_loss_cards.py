@@ -37,7 +37,11 @@ def test_the_profile_is_the_loss(name, value, gradient):
     assert shown.gradient[2:-2] == pytest.approx(gradient(shown.raw)[2:-2], rel=0.02, abs=0.04)
 
 
-@pytest.mark.parametrize("loss", EVERY, ids=str)
+@pytest.mark.parametrize(
+    "loss",
+    [pytest.param(EVERY[name], marks=() if place % 4 == 0 else pytest.mark.slow) for place, name in enumerate(EVERY)],
+    ids=str,
+)
 def test_every_loss_has_a_card_on_paper_and_on_screen(loss):
     text = cards.as_text(loss, width=80)
     for part in (

@@ -83,7 +83,7 @@ WORKS = {
 
 
 # one of each kind by default; the others say the same of further settings
-DEFAULT = ("sgd-momentum", "adam", "dropout", "batch-norm", "clipnorm", "l2", "one-batch")
+DEFAULT = ("sgd-momentum", "adam", "dropout", "batch-norm")
 
 
 def kinds(names, default):

@@ -102,6 +102,7 @@ def narrow():
     )
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_and_without(monkeypatch):
     work = Work(narrow, "adam", "gaussian_nll", lambda: None, epochs=6)
     rows = circles(100, 1)

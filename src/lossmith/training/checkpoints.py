@@ -41,9 +41,9 @@ class FolderCheckpoints:
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> states = FolderCheckpoints(Path(folder.name) / "states")
-    >>> states.save("0-0", {"epoch": np.int32(3)})
-    >>> int(states.load("0-0")["epoch"]), states.load("0-1")
-    (3, None)
+    >>> states.save("0-0", {"epoch": np.array([3])})
+    >>> states.load("0-0")["epoch"].tolist(), states.load("0-1")
+    ([3], None)
     >>> folder.cleanup()
     """
 
