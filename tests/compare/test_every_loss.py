@@ -82,6 +82,7 @@ def check(task: str, losses: str, folder) -> None:
                 np.testing.assert_array_equal(model.predict(rows)[sure], chosen[sure], err_msg=label)
 
 
+@pytest.mark.slow
 def test_heads_whose_class_or_score_is_not_the_raw_output(tmp_path) -> None:
     check("multiclass", "cumulative_link,one_versus_rest_crossentropy", tmp_path)
 

@@ -97,6 +97,7 @@ def test_a_comparison_learns_and_has_baselines(tmp_path: Path) -> None:
     assert (model.predict(dataset.features[rows]) == np.asarray(dataset.class_names)[dataset.target[rows]]).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_published_curves_follow_the_validation_rows() -> None:
     result = lossmith.compare(
         pictures(), losses="categorical_crossentropy", protocol="published", **{**OPTIONS, "seeds": 1}
@@ -120,6 +121,7 @@ def test_soft_targets_reach_the_losses_and_hard_ones_the_metrics() -> None:
     assert np.array_equal(seats[0].target, dataset.target)
 
 
+@pytest.mark.slow
 def test_noisy_labels_train_and_clean_ones_judge() -> None:
     noisy = (np.arange(N) + 1) % CLASSES  # every label wrong in one way
     result = lossmith.compare(

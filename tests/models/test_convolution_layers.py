@@ -137,6 +137,7 @@ def test_layers_are_those_of_keras(kind: type, name: str, options: dict[str, obj
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", None])
 @pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.slow
 def test_pooled_layer_is_two_of_keras(activation: str | None, strides: int, tmp_path: object) -> None:
     shape = (9, 10, 3)
     options = {"padding": "same", "activation": activation, "strides": strides}

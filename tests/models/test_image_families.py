@@ -69,6 +69,7 @@ def test_twin_of_keras_layers_has_the_same_variables_and_outputs(name: str, shap
 @pytest.mark.parametrize(
     "name", ["cnn:filters=3x4,hidden=5", pytest.param("resnet:filters=4x4", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_both_orders_of_axes(name: str) -> None:
     last, first = (models.get(name).network(shape, 2) for shape in ((20, 18, 3), (3, 20, 18)))
     first.set_weights(last.get_weights())

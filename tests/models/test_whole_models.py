@@ -63,6 +63,7 @@ def test_what_cannot_be_taken_apart_is_said(factory, error, words) -> None:
         models.get(factory).network((2,), 1)
 
 
+@pytest.mark.slow
 def test_losses_are_compared_on_a_factory_with_arrays_and_frames() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 2))

@@ -39,7 +39,7 @@ def test_the_profile_is_the_loss(name, value, gradient):
 
 @pytest.mark.parametrize(
     "loss",
-    [pytest.param(EVERY[name], marks=() if place % 4 == 0 else pytest.mark.slow) for place, name in enumerate(EVERY)],
+    [pytest.param(loss, marks=() if place % 4 == 0 else pytest.mark.slow) for place, loss in enumerate(EVERY)],
     ids=str,
 )
 def test_every_loss_has_a_card_on_paper_and_on_screen(loss):

@@ -50,6 +50,7 @@ def test_templates_are_found() -> None:
     assert values["hits"] >= 45
 
 
+@pytest.mark.slow
 def test_augmentation_that_keeps_labels_and_one_that_does_not() -> None:
     _, _, _, scores = measured("H-C16")
     assert scores["none"] > 0.9 > 0.8 > scores["flip"] and scores["rotate"] > scores["flip"]

@@ -233,6 +233,7 @@ def test_a_head_of_many_units_equals_fit(n_classes):
         np.testing.assert_allclose(result.raw["test"][0, place], model.predict(x, verbose=0), **TOLERANCE)
 
 
+@pytest.mark.slow
 def test_evaluation_curves_equal_keras_evaluate():
     work = replace(WORKS["l2"], epochs=3)
     train, test = circles(100, 1), circles(60, 2)

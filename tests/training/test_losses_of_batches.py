@@ -39,6 +39,7 @@ def by_hand(weights: list[np.ndarray], epochs: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("execution", ["stacked", "sequential"])
+@pytest.mark.slow
 def test_the_last_batch_has_its_own_size(execution) -> None:
     x, y = rows()
     network = models.get("mlp:hidden=0").network((2,), 1)

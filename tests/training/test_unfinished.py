@@ -96,6 +96,7 @@ def test_stopping_early_is_remembered(tmp_path: Path) -> None:
     same(made.train(ROWS, checkpoints=states), first)
 
 
+@pytest.mark.slow
 def test_bytes_are_pixels_divided_by_255(whole: object) -> None:
     _, expected = whole
     numbers = {
