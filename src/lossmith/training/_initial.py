@@ -84,7 +84,7 @@ def _drawing(draws: tuple[Draw, ...]) -> Callable[[np.ndarray], list[Any]]:
             values.append(initializer(draw.shape, dtype=draw.dtype))
         return values
 
-    return compile_program(jax.jit(drawn).lower(np.zeros((len(draws), 2), np.uint32)), level=0)
+    return compile_program(jax.jit(drawn).lower(np.zeros((len(draws), 2), np.uint32)), once=True)
 
 
 def _drawn(draws: list[Draw], seeds: list[int]) -> list[np.ndarray]:
@@ -116,7 +116,7 @@ def build_together(build: Callable[[], Any]) -> Any:
                 random[place] = (draw, initializer.seed)
         return [variable.value for place, variable in enumerate(model.variables) if place not in random]
 
-    constants = iter(compile_program(jax.jit(others).lower(), level=0)())
+    constants = iter(compile_program(jax.jit(others).lower(), once=True)())
     draws = iter(_drawn([draw for draw, _ in random.values()], [seed for _, seed in random.values()]))
     for place, variable in enumerate(built[0].variables):
         variable.assign(next(draws) if place in random else next(constants))
@@ -136,7 +136,7 @@ def build_optimizer(optimizer: Any, weights: list[Any]) -> None:
         optimizer.build(weights)
         return [variable.value for variable in optimizer.variables[there:]]
 
-    values = compile_program(jax.jit(start).lower(), level=0)()
+    values = compile_program(jax.jit(start).lower(), once=True)()
     for variable, value in zip(optimizer.variables[there:], values, strict=True):
         variable.assign(value)
 
