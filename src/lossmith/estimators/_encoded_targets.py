@@ -31,7 +31,8 @@ def chosen_loss(loss: Any, tasks: Sequence[str]) -> Loss:
         raise InvalidInputError(
             f"loss {found.name!r} {why}; the targets are {' or '.join(tasks)}",
             expected="one of: " + ", ".join(fitting),
-            advice="see lossmith losses",
+            # scikit-learn asks for these words
+            advice="Only binary classification is supported." if found.task == "binary" else "see lossmith losses",
         )
     return found
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import validate_data
 
@@ -117,12 +118,19 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
             self.moments_ = moments_of(found.network, X, targets)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # a loss trains one output
+        tags.target_tags.multi_output = self.loss is None
+        tags.target_tags.single_output = True
+        return tags
+
+    @available_if(lambda self: self._takes_parts())
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Take in more rows; centres, widths and relevances are those of the first call.
 
         Afterwards the weights are those of a least-squares fit to all rows seen so far.
         """
-        self._refuse_loss()
         first = not hasattr(self, "moments_")
         X, targets = self._checked(X, y, reset=first)
         if first:
@@ -262,12 +270,12 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
             raw = self.network_.outputs(X[rows])
             self.calibration_ = fit_calibration(raw, ids[rows], n_classes=len(self.classes_))
 
+    @available_if(lambda self: self._takes_parts())
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Take in more rows; units and calibration are those of the first call, which names all `classes`.
 
         Afterwards the weights are those of a least-squares fit to all rows seen so far.
         """
-        self._refuse_loss()
         first = not hasattr(self, "moments_")
         X, y = validate_data(self, X, y, reset=first, dtype=np.float64)
         check_classification_targets(y)

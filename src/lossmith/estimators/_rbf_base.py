@@ -162,13 +162,15 @@ class RBFNetworkBase(BaseEstimator):
         self.network_ = replace(self.network_, tail=fit.tail, units=fit.units)
         self.ridge_, self.gcv_, self.linear_ = fit.ridge, fit.gcv, False
 
-    def _refuse_loss(self) -> None:
+    def _takes_parts(self) -> bool:
+        """Return whether rows may come in parts: only least squares has sums to keep."""
         if self.loss is not None:
             raise InvalidInputError(
                 f"partial_fit under loss={self.loss!r}",
                 expected="loss=None: least squares alone is exact when rows come in parts",
                 advice="use fit",
             )
+        return True
 
     def _fitted_loss(self) -> Loss | None:
         # kept by name: a record holds functions, which copies and files do not
