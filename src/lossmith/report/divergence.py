@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escaping
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from lossmith.divergence import Approximation, Measurement, Projections, Survey,
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import WIDTH, bare, figure_of, flat, one, verbatim
+from lossmith.report._frame import framed
 
 __all__ = ["as_html", "as_text", "draw", "embedded", "sentence", "write"]
 
@@ -339,9 +339,7 @@ def _json(result: Result) -> str:
 
 def embedded(result: Result, *, now: datetime | None = None, height: str = "40rem") -> str:
     """Return the page inside a frame of its own, for a notebook."""
-    page = escaping.escape(as_html(result, now=now), quote=True)
-    box = f"width: 100%; height: {escaping.escape(height, quote=True)}; border: 0"
-    return f'<iframe title="Divergence" sandbox="allow-scripts" style="{box}" srcdoc="{page}"></iframe>'
+    return framed(as_html(result, now=now), title="Divergence", height=height)
 
 
 def write(result: Result, path: str | os.PathLike[str], **options: Any) -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 
 from lossmith.drift import DETECTORS, ColumnDrift, Drift
 from lossmith.report import _wording as wording
+from lossmith.report._frame import framed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -325,9 +326,7 @@ def _short_json(result: Drift) -> str:
 
 def embedded(result: Drift, *, now: datetime | None = None, height: str = "40rem") -> str:
     """Return the page inside a frame of its own, for a notebook."""
-    page = escaping.escape(as_html(result, now=now), quote=True)
-    box = f"width: 100%; height: {escaping.escape(height, quote=True)}; border: 0"
-    return f'<iframe title="Drift" sandbox="allow-scripts" style="{box}" srcdoc="{page}"></iframe>'
+    return framed(as_html(result, now=now), title="Drift", height=height)
 
 
 def write(result: Drift, path: str | os.PathLike[str], **options: Any) -> Path:

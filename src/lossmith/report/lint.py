@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escaping
 import json
 import os
 import textwrap
@@ -14,6 +13,7 @@ import numpy as np
 
 from lossmith.lint import CHECKS, LintResult
 from lossmith.report import _wording as wording
+from lossmith.report._frame import framed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,9 +160,7 @@ def as_html(result: LintResult, *, now: datetime | None = None) -> str:
 
 def embedded(result: LintResult, *, now: datetime | None = None, height: str = "32rem") -> str:
     """Return the page inside a frame of its own, for a notebook."""
-    page = escaping.escape(as_html(result, now=now), quote=True)
-    box = f"width: 100%; height: {escaping.escape(height, quote=True)}; border: 0"
-    return f'<iframe title="Lint" sandbox="allow-scripts" style="{box}" srcdoc="{page}"></iframe>'
+    return framed(as_html(result, now=now), title="Lint", height=height)
 
 
 def write(result: LintResult, path: str | os.PathLike[str], **options: Any) -> Path:

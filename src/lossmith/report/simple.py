@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escaping
 import itertools
 import json
 import math
@@ -18,6 +17,7 @@ from lossmith.estimators._som_map import SomMap
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import bare, figure_of, one, verbatim
+from lossmith.report._frame import framed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -233,9 +233,7 @@ def as_html(result: Result, *, now: datetime | None = None) -> str:
 
 def embedded(result: Result, *, now: datetime | None = None, height: str = "40rem") -> str:
     """Return the page inside a frame of its own, for a notebook."""
-    page = escaping.escape(as_html(result, now=now), quote=True)
-    box = f"width: 100%; height: {escaping.escape(height, quote=True)}; border: 0"
-    return f'<iframe title="Result" sandbox="allow-scripts" style="{box}" srcdoc="{page}"></iframe>'
+    return framed(as_html(result, now=now), title="Result", height=height)
 
 
 def write(result: Result, path: str | os.PathLike[str], **options: Any) -> Path:
