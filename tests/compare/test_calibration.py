@@ -115,6 +115,15 @@ def test_temperature_finds_the_temperature_that_made_the_data():
     assert calibration.fit(score[None], target)[0, 0] == pytest.approx(0.25, rel=0.03)
 
 
+def test_scores_that_point_the_wrong_way_say_nothing_by_temperature():
+    """A negative temperature would turn the order of the classes round; the best that is allowed is uniform."""
+    target = np.arange(30) % 3
+    wrong = -2.0 * np.eye(3)[target]
+    fitted = fit(wrong[None], target)
+    np.testing.assert_array_equal(fitted, [[0.0, 0.0]])
+    np.testing.assert_allclose(apply(wrong[None], fitted), 1 / 3)
+
+
 def test_two_classes_by_temperature_are_platt_without_an_intercept():
     """softmax(a (0, s)) = sigmoid(a s); with equally many rows of either class and symmetric scores b = 0."""
     half = np.random.default_rng(7).normal(size=30) + 0.5

@@ -142,7 +142,9 @@ def _temperature(score: Floats, target: Integers) -> Floats:
         hessian[:, 0, 0] = (probability * (score - mean) ** 2).sum(axis=(1, 2))
         return gradient, hessian
 
-    return _newton(np.zeros((len(score), 2)), value, derivatives)
+    # a temperature is positive, else the likeliest class would not be the one decided for; the function is convex, so
+    # where its minimum lies below 0 the best that is allowed is 0: every class alike
+    return np.maximum(_newton(np.zeros((len(score), 2)), value, derivatives), 0.0)
 
 
 def _newton(start: Floats, value: Any, derivatives: Any) -> Floats:

@@ -103,12 +103,6 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         self.loss_ = None
         self.__dict__.pop("moments_", None)
         if self.loss is not None:
-            if targets.shape[1] > 1:
-                raise InvalidInputError(
-                    f"{targets.shape[1]} outputs under loss={self.loss!r}",
-                    expected="one output, or loss=None",
-                    advice="fit one network for each output",
-                )
             loss = chosen_loss(self.loss, ("regression",))
             encoded = EncodedTargets.of_values(loss, targets[:, 0])
             self.network_ = encoded.rescaled(self.network_)
@@ -146,7 +140,14 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         return self
 
     def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True)
+        shape = getattr(y, "shape", ())
+        if self.loss is not None and len(shape) == 2 and shape[1] > 1:
+            raise InvalidInputError(
+                f"{shape[1]} outputs under loss={self.loss!r}",
+                expected="one output, or loss=None",
+                advice="fit one network for each output",
+            )
+        X, y = validate_data(self, X, y, reset=reset, dtype=np.float64, multi_output=self.loss is None, y_numeric=True)
         if reset and len(X) < 2:
             raise InvalidInputError("n_samples=1", expected="at least two rows")
         if reset:
