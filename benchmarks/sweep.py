@@ -26,7 +26,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweep_work import BATCH, HIDDEN, LOSSES, MOMENTUM, RATE, ROWS, Size, run_keras, run_limit, run_lossmith, run_torch
+from sweep_work import (
+    BATCH,
+    HIDDEN,
+    LOSSES,
+    MOMENTUM,
+    RATE,
+    ROWS,
+    Size,
+    run_keras,
+    run_limit,
+    run_lossmith,
+    run_torch,
+    write_rows,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +55,12 @@ class Line:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def child(task: str, size: Size) -> None:
+def child(task: str, size: Size, data: str) -> None:
     name, _, argument = task.partition("=")
     result = {
-        "lossmith": lambda: run_lossmith(size),
-        "keras": lambda: run_keras(size, int(argument or 1)),
-        "torch": lambda: run_torch(size, int(argument or 1)),
+        "lossmith": lambda: run_lossmith(size, data),
+        "keras": lambda: run_keras(size, data, int(argument or 1)),
+        "torch": lambda: run_torch(size, data, int(argument or 1)),
         "limit": run_limit,
     }[name]()
     result["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -59,12 +72,16 @@ def call(task: str, size: Size, cache: Path | None = None) -> dict[str, Any]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("JAX_", "XLA_", "KERAS_"))}
     if cache is not None:
         environment["LOSSMITH_CACHE"] = str(cache)
-    began = time.perf_counter()
-    arguments = [sys.executable, __file__, "--child", task, "--size", json.dumps(asdict(size))]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "rows.npz"
+        write_rows(data)
+        arguments = [sys.executable, __file__, "--child", task, "--size", json.dumps(asdict(size)), "--rows", str(data)]
+        began = time.perf_counter()
+        done = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
+        wall = time.perf_counter() - began
     if done.returncode:
         raise SystemExit(f"{task} failed:\n{done.stderr}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "wall": time.perf_counter() - began}
+    return {**json.loads(done.stdout.splitlines()[-1]), "wall": wall}
 
 
 def measure(size: Size, *, peers: bool) -> tuple[list[Line], float]:
@@ -204,10 +221,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--without-peers", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--rows", help=argparse.SUPPRESS)
     parser.add_argument("--size", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, Size(**given.size))
+        child(given.child, Size(**given.size), given.rows)
         return
     size = Size(seeds=4, epochs=5, repeats=1, keras_runs=1, torch_runs=1) if given.quick else Size()
     size = Size(**{**asdict(size), "repeats": given.repeats or size.repeats})

@@ -35,14 +35,23 @@ class Size:
         return self.trainings * self.epochs * ROWS * (2 * forward + backward)
 
 
-def rows() -> tuple[Any, Any]:
+def write_rows(path: Any) -> None:
+    """Make the data once, for every contender."""
+    import numpy as np
     from sklearn.datasets import make_circles
 
     x, y = make_circles(n_samples=2 * ROWS, noise=0.1, random_state=1)
-    return x.astype("float32"), y.astype("float32")
+    np.savez(path, x=x.astype("float32"), y=y.astype("float32"))
 
 
-def run_lossmith(size: Size) -> dict[str, Any]:
+def rows(path: Any) -> tuple[Any, Any]:
+    import numpy as np
+
+    with np.load(path) as content:
+        return content["x"], content["y"]
+
+
+def run_lossmith(size: Size, data: str) -> dict[str, Any]:
     """Train everything three times: the first call includes building and compiling."""
     import numpy as np
 
@@ -50,7 +59,7 @@ def run_lossmith(size: Size) -> dict[str, Any]:
     from lossmith.training import GradientProcedure, GroupData, Part, Schedule, Trainer, train_groups, worker_count
     from lossmith.training.optimizers import make_optimizer
 
-    x, y = rows()
+    x, y = rows(data)
     chosen = [losses.get(name) for name in LOSSES]
     targets = (y, 2 * y - 1)
 
@@ -90,13 +99,13 @@ def run_lossmith(size: Size) -> dict[str, Any]:
     return {"first": first, "calls": calls, "accuracy": accuracy.tolist(), "trainings": len(chosen) * size.seeds}
 
 
-def run_keras(size: Size, steps_per_execution: int) -> dict[str, Any]:
+def run_keras(size: Size, data: str, steps_per_execution: int) -> dict[str, Any]:
     """Train some of the runs one after the other, each a new model, as a loop over seeds and losses does."""
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
     import numpy as np
 
-    x, y = rows()
+    x, y = rows(data)
     signs = 2 * y - 1
     peers = {
         "binary_crossentropy": (y, "sigmoid", "binary_crossentropy", keras.metrics.BinaryAccuracy),
@@ -138,12 +147,12 @@ def run_keras(size: Size, steps_per_execution: int) -> dict[str, Any]:
     return {"runs": seconds[1:], "steady": steady[1:], "trainings": size.keras_runs}
 
 
-def run_torch(size: Size, threads: int) -> dict[str, Any]:
+def run_torch(size: Size, data: str, threads: int) -> dict[str, Any]:
     """Train some of the runs one after the other in a plain loop."""
     import torch
 
     torch.set_num_threads(threads)
-    x, y = (torch.from_numpy(array) for array in rows())
+    x, y = (torch.from_numpy(array) for array in rows(data))
     signs = 2 * y - 1
     losses = {
         "binary_crossentropy": lambda z, t, _: torch.nn.functional.binary_cross_entropy_with_logits(z, t),

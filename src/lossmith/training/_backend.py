@@ -5,6 +5,7 @@ Nothing here runs at import. `KERAS_BACKEND` is set only where Keras is not load
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import sys
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from lossmith._errors import BackendError
+from lossmith.training._deferred import deferred
 
 __all__ = ["cache_folder", "compilation_cache", "compile_program", "load_keras", "undisturbed_random", "worker_count"]
 
@@ -42,6 +44,8 @@ def load_keras() -> ModuleType:
     """
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "jax")
+        with _LOCK, deferred():
+            importlib.import_module("keras")
     import keras
 
     if keras.backend.backend() != "jax":
