@@ -14,6 +14,7 @@ from scipy.stats._distr_params import distcont
 from lossmith import divergence as dv
 from lossmith._errors import DomainError, InvalidInputError
 from lossmith.divergence import measure
+from lossmith.divergence._laws_scipy import scipy_law
 
 
 def integral(p, q) -> tuple[float, float]:
@@ -161,14 +162,60 @@ def test_order_zero_of_renyi_is_the_share_of_the_support() -> None:
     assert fives.value == pytest.approx(-math.log(26 / 32), rel=1e-12)
 
 
-def test_power_laws_on_the_integers() -> None:
-    found = measure(stats.zipf(1.5), stats.zipf(2.5))
+@pytest.mark.parametrize(
+    ("a", "b"), [(1.5, 2.5), (1.01, 1.5), (1.0001, 9.0), (3.0, 3.0 + 1e-9), (2.0, 1.9), (30.0, 1.2), (40.0, 41.0)]
+)
+def test_power_laws_on_the_integers(a: float, b: float) -> None:
+    found = measure(stats.zipf(a), stats.zipf(b))
+    with mp.workdps(60):
+        first, second = mp.mpf(a), mp.mpf(b)
+        mean_of_log = -mp.zeta(first, derivative=1) / mp.zeta(first)
+        exact = mp.log(mp.zeta(second) / mp.zeta(first)) + (second - first) * mean_of_log
+    assert found.value == pytest.approx(float(exact), rel=1e-11)
+    assert abs(found.value - float(exact)) <= found.error + 1e-16 * found.value
+    assert not found.findings
+
+
+@pytest.mark.parametrize("a", [1.1, 3.0])
+def test_a_heavy_tail_under_a_light_one(a: float) -> None:
+    """The light law weights the logarithm of the heavy one; the rest of the heavy one's mass does not matter."""
+    found = measure(stats.geom(0.2), stats.zipf(a))
     with mp.workdps(30):
-        exact = -mp.zeta(mp.mpf(3) / 2, derivative=1) / mp.zeta(mp.mpf(3) / 2)
-        exact += mp.log(mp.zeta(mp.mpf(5) / 2) / mp.zeta(mp.mpf(3) / 2))
-    assert abs(found.value - float(exact)) <= found.error <= 0.05 * found.value
-    assert [finding.code for finding in found.findings] == ["LS602"]
+        share, exponent = mp.mpf(0.2), mp.mpf(a)
+        exact = mp.nsum(
+            lambda k: (
+                share
+                * (1 - share) ** (k - 1)
+                * (mp.log(share) + (k - 1) * mp.log(1 - share) + exponent * mp.log(k) + mp.log(mp.zeta(exponent)))
+            ),
+            [1, mp.inf],
+        )
+    assert found.value == pytest.approx(float(exact), rel=1e-12)
+    assert abs(found.value - float(exact)) <= found.error < 1e-10
+
+
+@pytest.mark.parametrize("a", [1.3, 2.0, 3.5])
+def test_the_power_law_is_scipys(a: float) -> None:
+    law, wanted = scipy_law(stats.zipf(a, loc=3)), stats.zipf(a, loc=3)
+    k = np.array([2.0, 3.0, 4.0, 4.5, 5.0, 60.0])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(law.log_density(k), wanted.logpmf(k), rtol=1e-13)
+    np.testing.assert_allclose(law.survival(k), wanted.sf(k), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(law.distribution(k), wanted.cdf(k), atol=1e-15)
+    shares = np.array([1e-9, 0.3, 0.5, 0.7, 0.9])
+    np.testing.assert_array_equal(law.quantile(shares), wanted.ppf(shares))
+
+
+def test_power_laws_beside_others() -> None:
     assert measure(stats.zipf(2.0), stats.geom(0.5)).value == math.inf
+    shifted = measure(stats.zipf(1.5), stats.zipf(2.5, loc=-1))
+    with mp.workdps(30):
+        first, second = mp.mpf(1.5), mp.mpf(2.5)
+        mean_of_log = -mp.zeta(first, derivative=1) / mp.zeta(first)
+        step = mp.nsum(lambda k: k**-first * mp.log1p(1 / k), [1, mp.inf], method="e") / mp.zeta(first)
+        exact = mp.log(mp.zeta(second) / mp.zeta(first)) + second * (mean_of_log + step) - first * mean_of_log
+    assert shifted.value == pytest.approx(float(exact), rel=1e-10)
+    assert measure(stats.zipf(2.0), stats.zipf(2.0, loc=1)).value == math.inf
 
 
 @pytest.mark.slow

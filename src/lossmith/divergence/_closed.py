@@ -13,6 +13,7 @@ from typing import Any
 from lossmith.divergence._families import FAMILIES
 from lossmith.divergence._law import Law
 from lossmith.divergence._special import gap_kl, gap_lgamma, gap_lgamma_parts, gap_log
+from lossmith.divergence._zeta import power_law_kl
 
 __all__ = ["PAIRS", "closed_kl", "gap_exp"]
 
@@ -182,6 +183,10 @@ def _negative_binomial(p: Law, q: Law) -> float | None:
     return p.shape["n"] * _bernoulli_kl(p.shape["p"], q.shape["p"]) / p.shape["p"]
 
 
+def _power_law(p: Law, q: Law) -> tuple[float, float] | None:
+    return power_law_kl(p.shape["a"], q.shape["a"]) if p.location == q.location else None
+
+
 PAIRS: Mapping[str, Callable[[Law, Law], Any]] = {
     "normal": _normal,
     "gamma": _gamma,
@@ -203,6 +208,7 @@ PAIRS: Mapping[str, Callable[[Law, Law], Any]] = {
     "binomial": _binomial,
     "poisson": _poisson,
     "negative_binomial": _negative_binomial,
+    "power_law": _power_law,
 }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lossmith._errors import DomainError, InvalidInputError
 from lossmith.divergence._families import log_density
 from lossmith.divergence._law import Law
+from lossmith.divergence._zeta import power_law_log_mass, power_law_quantile, power_law_survival
 
 __all__ = ["inside", "is_scipy", "scipy_law"]
 
@@ -57,6 +58,7 @@ _NAMES: Mapping[str, tuple[str, Callable[..., dict[str, float]], float]] = {
     "poisson": ("poisson", _shape("mu"), 1.0),
     "geom": ("negative_binomial", lambda p: {"n": 1.0, "p": float(p)}, 1.0),
     "nbinom": ("negative_binomial", _shape("n", "p"), 1.0),
+    "zipf": ("power_law", _shape("a"), 1.0),
 }
 
 
@@ -116,10 +118,20 @@ def _univariate(source: Any, label: str) -> Law:
         # SciPy leaves the density periodic over the whole line; a law on the circle is one turn of it
         low, high = -math.pi * scale, math.pi * scale
     written = log_density(family, shape)
+    quantile, below, above = _quiet(source.ppf), _quiet(source.cdf), _quiet(source.sf)
+    mass = _numbers(_quiet(source.logpmf)) if discrete else None
+    if family == "power_law":
+        exponent = shape["a"]
+        above = lambda x: power_law_survival(np.asarray(x) - location, exponent)  # noqa: E731
+        below = lambda x: 1 - above(x)  # noqa: E731
+        quantile = lambda share: power_law_quantile(share, exponent) + location  # noqa: E731
+        mass = lambda x: power_law_log_mass(np.asarray(x) - location, exponent)  # noqa: E731
     return Law(
         label or _describe(source, shapes, location, scale),
         "discrete" if discrete else "continuous",
-        _numbers(_quiet(source.logpmf) if discrete else _within(_quiet(source.logpdf), low, high))
+        mass
+        if mass is not None
+        else _numbers(_within(_quiet(source.logpdf), low, high))
         if written is None
         else inside(written, location, scale * factor, low, high),
         family,
@@ -128,11 +140,11 @@ def _univariate(source: Any, label: str) -> Law:
         scale * factor,
         low,
         high,
-        _quiet(source.ppf),
-        _quiet(source.cdf),
+        quantile,
+        below,
         lambda generator, n: np.asarray(source.rvs(size=n, random_state=generator), dtype=np.float64),
-        written is None,
-        survival=_quiet(source.sf),
+        written is None and family != "power_law",
+        survival=above,
     )
 
 

@@ -13,14 +13,17 @@ from lossmith.divergence import _terms
 from lossmith.divergence._law import Law
 from lossmith.divergence._pair import Pair
 from lossmith.divergence._quadrature import integrate
+from lossmith.divergence._series import Series, sum_outwards
 from lossmith.divergence._terms import Terms
 
 __all__ = ["Outcome", "by_draws", "by_quadrature", "by_sum", "distance_by_quadrature", "distance_by_sum", "points_of"]
 
 _SHARES = np.array([1e-12, 1e-6, 1e-3, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1 - 1e-6, 1 - 1e-12])
 _MOST_OUTCOMES = 2**25
-_MOST_TAIL, _MOST_NEEDED = 2**20, 2**23
+_MOST_NEEDED = 2**23
 _AT_ONCE = 2**20
+# masses below e^-690 lose digits
+_LAST_DIGITS = -690.0
 # a log-density that underflowed is at most this; what it truly is cannot be known
 _UNDERFLOW = -745.0
 
@@ -212,13 +215,19 @@ def by_sum(p: Law, q: Law, terms: Terms) -> Outcome:
 
     masses = [0.0, 0.0]
 
+    def values_at(terms: Terms) -> Any:
+        def values(k: np.ndarray) -> np.ndarray:
+            log_p, log_q = watch.logs(k)
+            with np.errstate(all="ignore"):
+                pair = Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q)
+                masses[0] += float(np.sum(pair.p))
+                masses[1] += float(np.sum(pair.q))
+                return np.asarray(terms(pair))
+
+        return values
+
     def block(first: float, size: int) -> float:
-        log_p, log_q = watch.logs(first + np.arange(size, dtype=np.float64))
-        with np.errstate(all="ignore"):
-            pair = Pair(np, np.exp(log_p), np.exp(log_q), log_p, log_q)
-            masses[0] += float(np.sum(pair.p))
-            masses[1] += float(np.sum(pair.q))
-            return float(np.sum(terms(pair)))
+        return float(np.sum(values_at(terms)(first + np.arange(size, dtype=np.float64))))
 
     def rounding(total: float) -> float:
         # log-masses of the size of lgamma carry its rounding: the masses show how much that is
@@ -229,15 +238,55 @@ def by_sum(p: Law, q: Law, terms: Terms) -> Outcome:
         count = int(high - low) + 1
         total = math.fsum(block(low + done, min(_AT_ONCE, count - done)) for done in range(0, count, _AT_ONCE))
         return Outcome(total, rounding(total), count, _lost(watch))
+    found = _both_ways(values_at(terms), p, q, low, high)
+    lacking = rounding(0.0)
+    if not found.complete:
+        # the masses of our own laws are 1
+        sides = [side for law, side in ((p, lambda pair: pair.p), (q, lambda pair: pair.q)) if not law.family]
+        lacking = sum(abs(_both_ways(values_at(side), p, q, low, high).value - 1) for side in sides) + 1e-15
+    if terms is _terms.kl and not found.error <= 1e-12 * abs(found.value):
+        # the plain form does not need the mass of q where p has none, the generalised one loses nothing near equality
+        other = _both_ways(values_at(_plain), p, q, p.low, p.high, (p,))
+        found = other if other.error < found.error else found
+    error = found.error + lacking * (1 + abs(found.value)) if math.isfinite(found.value) else 0.0
+    return Outcome(found.value, error, found.evaluations, _lost(watch) or found.note)
+
+
+def _plain(pair: Pair) -> Any:
+    return np.where(pair.both, pair.p * pair.log_ratio, np.where(pair.p_positive & ~pair.q_positive, np.inf, 0.0))
+
+
+def _both_ways(at: Any, p: Law, q: Law, low: float, high: float, weights: tuple[Law, ...] = ()) -> Series:
+    """Sum from the middle of the bulk outwards, or from the end of the support where the mass begins there."""
     least, most = _bulk(p, q)
-    # a power law doubles its places from the end of the support on
-    from_end = math.isfinite(low) and most - low < _MOST_NEEDED
-    centre = low if from_end else math.floor((least + most) / 2)
-    up = _one_way(block, centre, high, 1, most - centre)
-    down = _one_way(block, centre - 1, low, -1, centre - least)
-    total = up.value + down.value
-    error = up.error + down.error + rounding(total) if math.isfinite(total) else 0.0
-    return Outcome(total, error, up.evaluations + down.evaluations, _lost(watch) or up.note or down.note)
+    middle = float(np.floor((least + most) / 2))
+    if math.isfinite(low) and (most - low < _MOST_NEEDED or not _heavier(middle, low, p, q)):
+        # a power law doubles its places from the end of the support on
+        middle = low
+    places, weights = points_of(p, q), weights or (p, q)
+    up = sum_outwards(at, middle, high, 1, most - middle, places, _horizon(weights, middle, 1))
+    down = sum_outwards(at, middle - 1, low, -1, middle - least, places, _horizon(weights, middle - 1, -1))
+    return Series(
+        up.value + down.value,
+        up.error + down.error,
+        up.evaluations + down.evaluations,
+        up.note or down.note,
+        up.complete and down.complete,
+    )
+
+
+def _horizon(laws: tuple[Law, ...], start: float, step: int) -> float:
+    """Return the distance within which one of the laws at least has masses with all their digits."""
+    distance = 2.0 ** np.arange(997)
+    logs = np.max([law.log_density(start + step * distance) for law in laws], axis=0)
+    held = np.flatnonzero(logs > _LAST_DIGITS)
+    return float(distance[held[-1]]) if len(held) else 1.0
+
+
+def _heavier(middle: float, low: float, p: Law, q: Law) -> bool:
+    """Return whether one of the laws has more mass in the middle than at its own end."""
+    ends = [law.log_density(np.array([middle, max(law.low, low)])) for law in (p, q)]
+    return any(bool(logs[0] > logs[1]) for logs in ends)
 
 
 def distance_by_sum(p: Law, q: Law, *, energy: bool) -> Outcome:
@@ -250,15 +299,15 @@ def distance_by_sum(p: Law, q: Law, *, energy: bool) -> Outcome:
     middle = math.floor((least + most) / 2)
     centre = low if math.isfinite(low) and most - low < _MOST_NEEDED else middle
 
-    def block(start: float, size: int) -> float:
-        k = start + np.arange(size, dtype=np.float64)
+    def values(k: np.ndarray) -> np.ndarray:
         one, two = first(k), second(k)
         if p.survival is not None and q.survival is not None:
             one, two = np.where(k > middle, p.survival(k), one), np.where(k > middle, q.survival(k), two)
         apart = np.abs(one - two)
-        return float(np.sum(apart * apart if energy else apart))
+        return np.asarray(apart * apart if energy else apart)
 
-    up, down = _one_way(block, centre, high, 1, most - centre), _one_way(block, centre - 1, low, -1, centre - least)
+    up = sum_outwards(values, centre, high, 1, most - centre, points_of(p, q))
+    down = sum_outwards(values, centre - 1, low, -1, centre - least, points_of(p, q))
     total, error = up.value + down.value, up.error + down.error + 1e-14 * (up.value + down.value)
     note = up.note or down.note
     if not energy:
@@ -276,38 +325,6 @@ def _bulk(p: Law, q: Law) -> tuple[float, float]:
     ends = [float(x) for law in (p, q) if law.quantile is not None for x in law.quantile(np.array([1e-3, 0.999]))]
     ends = [x for x in ends if math.isfinite(x)] or [0.0]
     return min(ends), max(ends)
-
-
-def _one_way(block: Any, start: float, end: float, step: int, needed: float) -> Outcome:
-    """Sum outwards in blocks that grow, past the bulk and until they decay; the rest is bounded by the decay from doubling to doubling."""
-    total, size, done = 0.0, 1024, 0
-    marks: list[tuple[int, float]] = []
-    part = before = math.inf
-    while done < max(_MOST_TAIL, min(needed + 1024, _MOST_NEEDED)):
-        length = size if math.isinf(end) else int(min(size, abs(end - start) - done + 1))
-        if length <= 0 or (step < 0 and start < end):
-            return Outcome(total, 0.0, done)
-        first = start + done if step > 0 else start - done - length + 1
-        part, before = block(first, length), part
-        total += part
-        done += length
-        marks.append((done, total))
-        if not math.isfinite(total):
-            return Outcome(total, 0.0, done)
-        if done > needed and math.isfinite(before) and part <= 1e-18 * total:
-            return Outcome(total, part, done)
-        size = min(2 * size, _AT_ONCE // 8)
-    if math.isfinite(end):
-        return Outcome(total, math.inf, done, "more outcomes than can be summed")
-    counts, sums = (np.array(column, dtype=np.float64) for column in zip(*marks, strict=True))
-    quarter, half, whole = (float(x) for x in np.interp(np.log([done / 4, done / 2, done]), np.log(counts), sums))
-    decay = (whole - half) / (half - quarter) if half > quarter else 0.0
-    if decay > 1 - 1e-3:
-        return Outcome(math.inf, 0.0, done)
-    if decay > 0.9:
-        return Outcome(total, math.inf, done, "terms that decay too slowly to be summed")
-    left = (whole - half) * decay / (1 - decay)
-    return Outcome(total + left, left, done)
 
 
 def by_draws(p: Law, q: Law, terms: Terms, *, seed: int, draws: int) -> Outcome:
