@@ -92,8 +92,8 @@ def power_law_log_mass(x: np.ndarray, a: float) -> np.ndarray:
 
     Examples
     --------
-    >>> power_law_log_mass(np.array([0.0, 1.0, 1.5, 1e200]), 2.0).round(3)
-    array([    -inf,   -0.498,     -inf, -921.532])
+    >>> power_law_log_mass(np.array([0.0, 1.0, 1.5, 1e9]), 2.0).round(3)
+    array([   -inf,  -0.498,    -inf, -41.944])
     """
     x = np.asarray(x, dtype=np.float64)
     inside = (x >= 1) & (x == np.floor(x))
