@@ -140,7 +140,7 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         return self
 
     def _checked(self, X: Any, y: Any, *, reset: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        shape = getattr(y, "shape", ())
+        shape: tuple[int, ...] = getattr(y, "shape", ())
         if self.loss is not None and len(shape) == 2 and shape[1] > 1:
             raise InvalidInputError(
                 f"{shape[1]} outputs under loss={self.loss!r}",

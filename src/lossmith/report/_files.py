@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lossmith._errors import InvalidInputError
 
-__all__ = ["check", "write"]
+__all__ = ["check", "write", "write_made"]
 
 
 def check(path: str | os.PathLike[str]) -> Path:
@@ -76,3 +77,15 @@ def _mask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_made(path: str | os.PathLike[str], make: Callable[[], str]) -> Path:
+    """Write what `make` returns, after a look at the path: nothing is computed for a file that cannot be written.
+
+    Raises
+    ------
+    InvalidInputError
+        The path cannot be written.
+    """
+    check(path)
+    return write(path, make())

@@ -18,6 +18,7 @@ from lossmith.divergence import Approximation, Measurement, Projections, Survey,
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import WIDTH, bare, figure_of, flat, one, verbatim
+from lossmith.report._files import write_made
 from lossmith.report._frame import framed
 
 __all__ = ["as_html", "as_text", "draw", "embedded", "sentence", "write"]
@@ -343,15 +344,5 @@ def embedded(result: Result, *, now: datetime | None = None, height: str = "40re
 
 
 def write(result: Result, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write the page as one file, whole or not at all, and return its path.
-
-    Raises
-    ------
-    InvalidInputError
-        The path cannot be written.
-    """
-    from lossmith.report._files import check
-    from lossmith.report._files import write as write_whole
-
-    check(path)
-    return write_whole(path, as_html(result, **options))
+    """Write the page as one file and return its path; see `_files.write_made`."""
+    return write_made(path, lambda: as_html(result, **options))

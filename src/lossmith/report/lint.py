@@ -13,6 +13,7 @@ import numpy as np
 
 from lossmith.lint import CHECKS, LintResult
 from lossmith.report import _wording as wording
+from lossmith.report._files import write_made
 from lossmith.report._frame import framed
 
 if TYPE_CHECKING:
@@ -164,15 +165,5 @@ def embedded(result: LintResult, *, now: datetime | None = None, height: str = "
 
 
 def write(result: LintResult, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write the page as one file, whole or not at all, and return its path.
-
-    Raises
-    ------
-    InvalidInputError
-        The path cannot be written.
-    """
-    from lossmith.report._files import check
-    from lossmith.report._files import write as write_whole
-
-    check(path)
-    return write_whole(path, as_html(result, **options))
+    """Write the page as one file and return its path; see `_files.write_made`."""
+    return write_made(path, lambda: as_html(result, **options))

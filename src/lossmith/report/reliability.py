@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.report import _wording as wording
+from lossmith.report._files import write_made
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,15 +99,5 @@ def embedded(curve: ReliabilityCurve, *, now: datetime | None = None, height: st
 
 
 def write(curve: ReliabilityCurve, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write the page as one file, whole or not at all, and return its path.
-
-    Raises
-    ------
-    InvalidInputError
-        The path cannot be written.
-    """
-    from lossmith.report._files import check
-    from lossmith.report._files import write as write_whole
-
-    check(path)
-    return write_whole(path, as_html(curve, **options))
+    """Write the page as one file and return its path; see `_files.write_made`."""
+    return write_made(path, lambda: as_html(curve, **options))
