@@ -14,6 +14,7 @@ import numpy as np
 
 import lossmith
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
+from lossmith.studies._transfer import transferred
 
 __all__ = ["STUDY"]
 
@@ -307,12 +308,12 @@ def _case(*, quick: bool) -> Measured:
 def _other_families(*, quick: bool) -> Measured:
     line, one = _accuracy("conv1d:filters=16x32,kernel=5", quick=quick, flat=True)
     skip, two = _accuracy("resnet:filters=8x16", quick=quick)
-    remark = "named in the text only; transfer learning is named too and was not run"
+    moved, values = transferred(*_digits(), quick=quick)
     return (
-        f"1-D convolutions {line}, residual network {skip}",
+        f"1-D convolutions {line}, residual network {skip}; {moved}",
         "no number in source",
-        remark,
-        {"conv1d": one, "resnet": two},
+        "named in the text only; convolutions learned on digits 0 to 4, frozen for 5 to 9",
+        {"conv1d": one, "resnet": two} | values,
     )
 
 
