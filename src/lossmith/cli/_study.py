@@ -52,6 +52,10 @@ def add(app: typer.Typer) -> None:
         quick: Annotated[
             bool, typer.Option("--quick", help="Few seeds and epochs: to try it, not to conclude.")
         ] = False,
+        claims: Annotated[
+            str | None,
+            typer.Option("--claims", metavar="ID,ID", help="Measure these alone; other rows stay as they are."),
+        ] = None,
         out: Annotated[
             Path, typer.Option("--out", metavar="DIR", help="Folder for the ledger and its figures.")
         ] = Path("docs"),
@@ -60,17 +64,21 @@ def add(app: typer.Typer) -> None:
     ) -> None:
         """Run a study and write its claims into the ledger: reported, measured, verdict."""
         from dataclasses import asdict
+        from datetime import UTC, datetime
 
         from lossmith.cli._show import print_json, table
         from lossmith.compare.versions import versions
         from lossmith.studies import STUDIES
-        from lossmith.studies.ledger import write_ledger, write_result
+        from lossmith.studies.ledger import machine, write_ledger, write_result
 
         rows: list[dict[str, Any]] = []
         for item in _chosen(name, every):
+            some = {"claims": _some(item, claims)} if claims is not None else {}
             with results.progress_display(quiet=quiet) as progress:
-                result = item.run(quick=quick, progress=progress)
-            write_result(result, out, versions=versions())
+                result = item.run(quick=quick, progress=progress, **some)
+            measured = {"date": datetime.now(tz=UTC).date().isoformat(), "machine": machine()}
+            order = item.claims if some else ()
+            write_result(result, out, versions=versions(), measured=measured, quick=quick, claims=order)
             rows += [asdict(row) for row in result.rows]
         place = write_ledger(STUDIES.values(), out)
         if json:
@@ -93,3 +101,20 @@ def _chosen(name: str | None, every: bool) -> list[Study]:
             advice="see lossmith study list",
         )
     return list(STUDIES.values()) if every else [STUDIES[str(name)]]
+
+
+def _some(study: Study, claims: str) -> tuple[str, ...]:
+    """Return the claims that were asked for, if the study has them and measures them one by one."""
+    wanted = tuple(part.strip() for part in claims.split(",") if part.strip())
+    if not study.by_claim:
+        raise InvalidInputError(
+            f"--claims {claims} with the study {study.name}",
+            expected="a study that measures claims one by one",
+            advice="leave out --claims: it is measured as a whole",
+        )
+    unknown = [name for name in wanted if name not in study.claims]
+    if unknown or not wanted:
+        raise InvalidInputError(
+            f"claim {unknown[0]!r}" if unknown else "no claim", expected=f"some of {', '.join(study.claims)}"
+        )
+    return wanted

@@ -72,6 +72,8 @@ class Study:
         Ids of every row that `run` returns.
     run : callable
         `run(quick=..., progress=...) -> StudyResult`; it uses the public interface of lossmith alone.
+    by_claim : bool
+        `run` also takes `claims`, the ids to measure, and leaves the others out.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Study:
     run: Callable[..., StudyResult]
     reference: str
     aliases: tuple[str, ...] = ()
+    by_claim: bool = False
 
     @property
     def command(self) -> str:
