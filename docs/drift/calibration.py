@@ -1,6 +1,7 @@
 """How often lossmith alarms where nothing drifts, and what it finds: writes `calibration.json`, from which the pages are made.
 
-`python docs/drift/calibration.py` (about half an hour on two cores; `--repetitions 20` for a short look)
+`python docs/drift/calibration.py` goes on where the last run stopped (about a processor hour in all; `--seconds 300` for a
+part of it, `--anew` to begin again).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -122,55 +122,70 @@ def found(kind: str, amount: float, size: int, repetition: int) -> bool:
     return drift.compare(old, new, joint="auto" if kind == "dependence" else None, seed=repetition).alarm
 
 
-def calibrated(size: int, repetitions: int, every: int, joint: int, seconds: float) -> Iterator[dict[str, object]]:
-    """Return for each detector in how many repetitions anything alarmed.
+def tried(size: int, wanted: int, every: int, joint: int, seconds: float, known: dict[str, list[list[float]]]) -> None:
+    """Add repetitions to those that are known, `{"detector|continuous": [[repetition, alarm], ...]}`, until there are enough.
 
-    The default and its two detectors are tried in every repetition, the others in each `every`-th; what is not done after
-    `seconds` is left out, and the page says how many repetitions there were.
+    The default and its two detectors are tried in every repetition, the others in each `every`-th. Repetition r is the
+    same pair of samples whenever it is tried, so that a run goes on where the last one stopped.
     """
     started = time.perf_counter()
     rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
     default = ("jensen_shannon_divergence", "binned_anderson_darling")
     rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
-    hits: dict[tuple[str, bool], int] = {}
-    of: dict[tuple[str, bool], int] = {}
-    for repetition in range(repetitions):
-        if time.perf_counter() - started > 0.8 * seconds:
-            break
+    done = {int(number) for number, _ in known.get("default|False", [])}
+    for repetition in range(wanted):
+        if repetition in done or time.perf_counter() - started > (0.8 if joint else 1.0) * seconds:
+            continue
         full = repetition % every == 0
         found = p_values(size, [*CELLS, *rows] if full else list(default), repetition)
         for label, names in rules.items():
             for continuous in (False, True):
                 if (label in rows and not continuous) or (not full and label not in ("default", *default)):
                     continue
-                key = (label, continuous)
-                hits[key] = hits.get(key, 0) + alarm(found, names, continuous=continuous)
-                of[key] = of.get(key, 0) + 1
-    for (label, continuous), count in hits.items():
-        yield {"detector": label, "size": size, "continuous": continuous, "hits": count, "of": of[label, continuous]}
-    joined: list[dict[str, dict[str, float]]] = []
-    while len(joined) < joint and time.perf_counter() - started < seconds:
-        joined.append(p_values(size, JOINT, len(joined)))
-    for name in JOINT if joined else ():
-        alarms = sum(found[f"({name})"][name] <= LEVEL for found in joined)
-        yield {"detector": name, "size": size, "continuous": False, "hits": alarms, "of": len(joined)}
+                alarms = known.setdefault(f"{label}|{continuous}", [])
+                alarms.append([repetition, int(alarm(found, names, continuous=continuous))])
+    for name in JOINT:
+        alarms = known.setdefault(f"{name}|False", []) if joint else []
+        while len(alarms) < joint and time.perf_counter() - started < seconds:
+            judged = p_values(size, [name], len(alarms))
+            alarms.append([len(alarms), int(judged[f"({name})"][name] <= LEVEL)])
 
 
-def powered(repetitions: int, seconds: float) -> list[dict[str, object]]:
-    """Return the share of alarms for each size of each change; all of them are tried once before any is tried again."""
+def counted(tries: dict[str, dict[str, list[list[float]]]]) -> list[dict[str, object]]:
+    """Return for each size and detector in how many repetitions anything alarmed."""
+    found = []
+    for size, known in tries.items():
+        for key, alarms in known.items():
+            name, continuous = key.split("|")
+            hits = sum(int(hit) for _, hit in alarms)
+            if alarms:
+                found.append({"detector": name, "size": int(size), "continuous": continuous == "True", "hits": hits, "of": len(alarms)})  # fmt: skip
+    return found
+
+
+def powered(wanted: int, seconds: float, known: dict[str, list[int]]) -> None:
+    """Add repetitions, `{"change|amount|size": [alarms, tries]}`; all cases are tried once before any is tried again."""
     started = time.perf_counter()
     cases = [
         (kind, amount, size) for kind, (_, amounts) in changes().items() for amount in amounts for size in (500, 10_000)
     ]
-    hits, done = dict.fromkeys(cases, 0), 0
-    while done < repetitions and time.perf_counter() - started < seconds:
-        for case in cases:
-            hits[case] += found(*case, done)
-        done += 1
-    return [
-        {"change": kind, "amount": amount, "size": size, "power": hits[kind, amount, size] / done, "of": done}
-        for kind, amount, size in cases
-    ]
+    fewest = min((known.get(f"{kind}|{amount}|{size}", [0, 0])[1] for kind, amount, size in cases), default=0)
+    for repetition in range(fewest, wanted):
+        for kind, amount, size in cases:
+            alarms = known.setdefault(f"{kind}|{amount}|{size}", [0, 0])
+            if alarms[1] > repetition or time.perf_counter() - started > seconds:
+                continue
+            alarms[0] += int(found(kind, amount, size, repetition))
+            alarms[1] += 1
+
+
+def shares(known: dict[str, list[int]]) -> list[dict[str, object]]:
+    """Return the share of alarms for each size of each change."""
+    rows = []
+    for key, (alarms, tries) in known.items():
+        kind, amount, size = key.split("|")
+        rows.append({"change": kind, "amount": float(amount), "size": int(size), "power": alarms / tries, "of": tries})
+    return rows
 
 
 def share(row: dict[str, object]) -> str:
@@ -208,7 +223,7 @@ def page(record: dict[str, object]) -> str:
             ]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
-    lines += ["The table above is short of repetitions, and its intervals say so. The law itself was tried apart from it: for 12,000 columns with edges at order statistics of "
+    lines += ["Where repetitions are few, the intervals say so. The law itself was tried apart from it: for 12,000 columns with edges at order statistics of "
               "10,000 rows, the Jensen-Shannon p-value is below 0.05, 0.01 and 0.001 in 0.91, 0.94 and 0.67 times as many as stated for 2,000 rows now, and in 0.97, 0.99 and 0.58 "
               "times as many for 100,000.", ""]  # fmt: skip
     lines += ["Discrete columns have discrete p-values, which makes tests of them conservative. Divergences at their chi-squared law need 50 expected rows in "
@@ -291,27 +306,32 @@ def main() -> None:
     )
     parser.add_argument("--joint", type=int, default=50)
     parser.add_argument("--power", type=int, default=100)
-    parser.add_argument(
-        "--only", choices=[*map(str, SIZES), "power"], help="measure this part again and keep the others"
-    )
+    parser.add_argument("--only", choices=[*map(str, SIZES), "power"], help="measure this part alone")
+    parser.add_argument("--anew", action="store_true", help="forget what was measured before")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page from what was measured")
     given = parser.parse_args()
     place = HERE / "calibration.json"
-    record = {"version": __version__, "level": LEVEL, "n_reference": N_REFERENCE, "rows": [], "power": []}
-    if (given.only or given.page) and place.exists():
+    record = {"version": __version__, "level": LEVEL, "n_reference": N_REFERENCE, "tries": {}, "powers": {}}
+    if place.exists() and not given.anew:
         record |= json.loads(place.read_text(encoding="utf-8"))
     for size in SIZES if not given.page else ():
         if given.only in (None, str(size)):
             started = time.perf_counter()
-            kept = [row for row in record["rows"] if row["size"] != size]
-            record["rows"] = kept + list(calibrated(size, given.repetitions, given.every, given.joint, given.seconds))
+            known = record["tries"].setdefault(str(size), {})
+            tried(size, given.repetitions, given.every, given.joint, given.seconds, known)
             print(f"n_cur = {size:,}: {time.perf_counter() - started:.0f} s", flush=True)
+            _written(record, place)
     if given.only in (None, "power") and not given.page:
-        record["power"] = powered(given.power, given.seconds)
-    place.write_text(json.dumps(record, indent=0) + "\n", encoding="utf-8")
-    (HERE / "calibration.md").write_text(page(record), encoding="utf-8")
-    if record["power"]:
-        (HERE / "power.svg").write_text(drawn(record) + "\n", encoding="utf-8")
+        powered(given.power, given.seconds, record["powers"])
+    _written(record, place)
+
+
+def _written(record: dict[str, object], place: Path) -> None:
+    place.write_text(json.dumps(record, separators=(",", ":")) + "\n", encoding="utf-8")
+    whole = record | {"rows": counted(record["tries"]), "power": shares(record["powers"])}  # type: ignore[arg-type]
+    (HERE / "calibration.md").write_text(page(whole), encoding="utf-8")
+    if whole["power"]:
+        (HERE / "power.svg").write_text(drawn(whole) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
