@@ -12,10 +12,10 @@ from lossmith import losses
 from lossmith._errors import BackendError
 from lossmith.compare import networks
 from lossmith.compare._model_schema import ConfigurationError
-from lossmith.compare.encodings import FittedEncoding
 from lossmith.compare.trained import TrainedModel
 from lossmith.data import Encoder
 from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import MODELS, Model
 
 __all__ = ["restored"]

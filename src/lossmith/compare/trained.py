@@ -12,9 +12,10 @@ import numpy as np
 from lossmith._errors import DataError, InvalidInputError, ShapeError
 from lossmith._names import Value
 from lossmith.compare import calibration, networks
-from lossmith.compare.encodings import FittedEncoding, classes, predictions
+from lossmith.compare.encodings import classes, predictions
 from lossmith.data import Encoder, NewRows, read_rows
 from lossmith.losses import Loss, Task
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import Model
 
 __all__ = ["TrainedModel"]

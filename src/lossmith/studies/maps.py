@@ -121,7 +121,9 @@ def _credit(table: pl.DataFrame) -> tuple[list[Row], dict[str, str]]:
     # cells that stand apart by the modified z; where the map has none, those above the mean by two deviations, as many do by eye
     threshold = 3.5 if cells.any() else 2.0
     listed = som.outliers(X, ids=table["CustomerID"].to_numpy(), original=table.drop("CustomerID"), threshold=threshold)
-    agreement = _agreement([set(one.outliers(X, ids=table["CustomerID"].to_numpy(), threshold=2.0)["id"]) for one in maps])
+    agreement = _agreement(
+        [set(one.outliers(X, ids=table["CustomerID"].to_numpy(), threshold=2.0)["id"]) for one in maps]
+    )
     batch = SelfOrganizingMap(rows=10, columns=10, random_state=0).fit(X)
     peers = _minisom(X)
     cell_class = _cell_majority(som.predict(X), y)
