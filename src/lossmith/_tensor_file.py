@@ -21,7 +21,7 @@ import safetensors.numpy
 
 from lossmith._errors import ModelFileError
 
-__all__ = ["MOST_HEADER", "PathType", "damaged", "pack", "read", "unpack", "write"]
+__all__ = ["MOST_HEADER", "PathType", "damaged", "format_of", "pack", "read", "unpack", "write"]
 
 MOST_HEADER = 2**26  # bytes; a thousand columns with thirty levels take about one million
 SAVE_AGAIN = "save the model again, or copy the file again"
@@ -98,6 +98,20 @@ def read(path: PathType, *, format: str) -> tuple[dict[str, Any], dict[str, Any]
             f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"
         ) from error
     return unpack(data, format=format, name=name)
+
+
+def format_of(path: PathType) -> str:
+    """Return the format that a file says it has; empty where it says none, or cannot be read."""
+    try:
+        with Path(path).open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 2 <= length <= min(os.fstat(stream.fileno()).st_size - 8, MOST_HEADER):
+                return ""
+            header = _parsed(stream.read(length), str(path))
+            described = _parsed(header["__metadata__"]["lossmith"], str(path))
+            return str(described["format"])
+    except (OSError, ModelFileError, KeyError, TypeError):
+        return ""
 
 
 def unpack(data: bytes, *, format: str, name: str = "the file") -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002

@@ -196,8 +196,8 @@ def add(app: typer.Typer) -> None:
                 refused={
                     "--noise": noise,
                     "--protocol published": protocol != "fair",
-                    "--save-model": save_model,
                 },
+                save_model=save_model,
                 dry_run=dry_run,
                 store=store,
                 target=target,

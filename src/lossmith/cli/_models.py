@@ -36,6 +36,7 @@ def run(
     strict: bool,
     dry_run: bool,
     store: Path | None,
+    save_model: Path | None,
     refused: Mapping[str, Any],
     **options: Any,
 ) -> int:
@@ -51,13 +52,30 @@ def run(
         plan = compare_models(source, models=names, dry_run=True, **options)
         print(plan.to_json() if shape == "json" else str(plan), end="\n" if shape == "json" else "")
         return 0
+    if save_model is not None:
+        from lossmith.estimators import check_skops
+
+        check_skops()  # before anything is trained
     place = _checked_place(source, report, out)
     keep = cli_options.store_file(store, out)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
         result = compare_models(source, models=names, progress=progress, store=keep, **options)
-    return finish(result, shape=shape, out=out, place=place, quiet=quiet, strict=strict)
+    code = finish(result, shape=shape, out=out, place=place, quiet=quiet, strict=strict)
+    if save_model is not None:
+        # the result has been shown by now, whatever becomes of the file
+        _saved(result, source, save_model, models=names, options=options)
+        if shape == "text" and not quiet:
+            print(f"model     {save_model}")
+    return code
+
+
+def _saved(result: Any, source: str, path: Path, *, models: Sequence[str], options: Mapping[str, Any]) -> None:
+    from lossmith.compare.model_axis import save_winner
+
+    used = ("losses", "target", "seed", "task", "group", "order", "drop", "data_dir")
+    save_winner(result, source, path, models=models, **{name: options[name] for name in used})
 
 
 def _checked_place(source: str, report: Path | None, out: Path | None) -> Path | None:

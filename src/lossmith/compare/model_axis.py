@@ -26,6 +26,7 @@ from lossmith.compare._model_entries import (
 from lossmith.compare._model_folds import Folds, make_folds
 from lossmith.compare._model_spec import ModelComparison, ModelPlan, ModelStanding
 from lossmith.compare._model_store import KeptFolds, begun, from_text
+from lossmith.compare._model_winner import save_winner, winner
 from lossmith.compare._spec import Estimate
 from lossmith.compare.api import _address
 from lossmith.compare.plan import Plan, make_plan, whole_number
@@ -33,8 +34,9 @@ from lossmith.compare.programs import Trainers
 from lossmith.compare.recommend import decimals
 from lossmith.compare.store import Store
 from lossmith.data import Dataset
+from lossmith.estimators import check_skops
 
-__all__ = ["compare_models", "resume_models"]
+__all__ = ["compare_models", "resume_models", "save_winner"]
 
 CONSTANT = {"regression": "mean", "binary": "majority", "multiclass": "majority"}
 Progress = Callable[[float, int, str, str], None]
@@ -56,6 +58,7 @@ def compare_models(
     time_limit: float | None = None,
     seed: int = 0,
     store: str | os.PathLike[str] | None = None,
+    save_model: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
     dry_run: bool = False,
@@ -81,6 +84,8 @@ def compare_models(
         As in `lossmith.compare`; the learning rate of a network is chosen on a fifth of the training rows of each fold.
     store : path, optional
         SQLite file that keeps every fold of every model. The same comparison with the same store goes on where it stopped.
+    save_model : path, optional
+        Where to write the winner, fitted to all rows, for `lossmith predict`: a model of scikit-learn, or an RBF network.
     dry_run : bool
         Return the plan and train nothing.
 
@@ -123,6 +128,8 @@ def compare_models(
     plan = make_plan(dataset, losses=[DEFAULT_LOSS[dataset.task]], n_train=n_train, **options)
     if dry_run:
         return _planned(chosen, dataset, parts, plan, (*dataset.decisions, *notes), n_train)
+    if save_model is not None:
+        check_skops()  # before anything is trained
     deadline = None if time_limit is None else began + time_limit
 
     def carried_out(kept: KeptFolds) -> ModelComparison:
@@ -137,6 +144,8 @@ def compare_models(
         result = replace(result, decisions=tuple(words), seconds=clock() - began)
         if done == len(parts.parts):
             kept.finish(result)
+        if save_model is not None:
+            winner(result, chosen, dataset, seed=seed).save(save_model)
         return result
 
     if store is None:
