@@ -68,6 +68,7 @@ def test_a_network_and_a_constant_are_no_file(tmp_path):
     assert not (tmp_path / "n").exists()
 
 
+@pytest.mark.slow
 def test_damaged_and_foreign_files_are_one_error(tmp_path):
     place = tmp_path / "w.safetensors"
     compare_models(FRAME, models="lda", save_model=place, **ALONE)
