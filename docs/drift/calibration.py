@@ -9,16 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
+from power_peers import N_REFERENCE, changed, changes
 
 from lossmith import __version__, drift
 
 HERE = Path(__file__).resolve().parent
 LEVEL = 0.05
-N_REFERENCE = 10_000
 SIZES = (100, 500, 2000, 100_000)
 CELLS = [name for name, one in drift.DETECTORS.items() if one.reads in ("cells", "order")]
 ROWS = [name for name, one in drift.DETECTORS.items() if one.reads == "rows"]
@@ -76,43 +77,6 @@ def interval(hits: int, of: int) -> tuple[float, float]:
     low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, of - hits + 1))
     high = 1.0 if hits == of else float(beta.ppf(0.975, hits + 1, of - hits))
     return low, high
-
-
-def changes() -> dict[str, tuple[str, list[float]]]:
-    return {
-        "mean": ("shift of a normal column, in sd", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5]),
-        "scale": ("ratio of standard deviations", [1.02, 1.05, 1.1, 1.2, 1.4]),
-        "shape": ("share of a bimodal mixture with the same mean and variance", [0.1, 0.2, 0.4, 0.7, 1.0]),
-        "category": ("share that moves from the largest to the rarest of 50 levels", [0.005, 0.01, 0.02, 0.04, 0.08]),
-        "missing": ("missing rate, 1 % before", [0.015, 0.02, 0.03, 0.05]),
-        "dependence": ("correlation of two columns, 0 before", [0.1, 0.2, 0.4, 0.6, 0.8]),
-    }
-
-
-def changed(kind: str, amount: float, n: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return columns after a change; amount NaN gives the reference."""
-    before = math.isnan(amount)
-    if kind == "mean":
-        return {"x": generator.normal(0 if before else amount, 1, n)}
-    if kind == "scale":
-        return {"x": generator.normal(0, 1 if before else amount, n)}
-    if kind == "shape":
-        two = generator.choice([-0.9, 0.9], n) + math.sqrt(1 - 0.81) * generator.normal(size=n)
-        return {"x": np.where(generator.random(n) < (0 if before else amount), two, generator.normal(size=n))}
-    if kind == "category":
-        shares = 1 / np.arange(1, 51)
-        shares /= shares.sum()
-        if not before:
-            shares[0] -= amount
-            shares[-1] += amount
-        return {"x": np.array([f"z{level}" for level in range(50)])[generator.choice(50, n, p=shares)]}
-    if kind == "missing":
-        values = generator.normal(size=n)
-        values[generator.random(n) < (0.01 if before else amount)] = np.nan
-        return {"x": values}
-    first, second = generator.normal(size=n), generator.normal(size=n)
-    r = 0.0 if before else amount
-    return {"x": first, "y": r * first + math.sqrt(1 - r * r) * second}
 
 
 def found(kind: str, amount: float, size: int, repetition: int) -> bool:
@@ -234,9 +198,11 @@ def page(record: dict[str, object]) -> str:
         lines += [
             "## Power",
             "",
-            "Share of comparisons with an alarm, everything at its default (one column, minimum effect 0.02).",
+            "Share of comparisons with an alarm, everything at its default (one column, minimum effect 0.02), of "
+            f"{min(row['of'] for row in powers)} or more.",  # type: ignore[type-var]
             "",
         ]
+        lines += [f"{peer['what']}: of {peer['repetitions']}.\n" for peer in record["peers"].values()]  # type: ignore[attr-defined]
         lines += ["![Power curves: one panel for each kind of change](power.svg)", ""]
         for kind, (meaning, _) in changes().items():
             mine = [row for row in powers if row["change"] == kind]
@@ -250,6 +216,11 @@ def page(record: dict[str, object]) -> str:
             for size in (500, 10_000):
                 found = {float(row["amount"]): row["power"] for row in mine if row["size"] == size}  # type: ignore[arg-type]
                 lines.append(f"| {size:,} | " + " | ".join(f"{found[amount]:.2f}" for amount in amounts) + " |")
+            for name, peer in record["peers"].items():  # type: ignore[attr-defined]
+                for size in (500, 10_000):
+                    theirs = [peer["powers"].get(f"{kind}|{amount}|{size}") for amount in amounts]
+                    cells = ["" if power is None else f"{power:.2f}" for power in theirs]
+                    lines.append(f"| {size:,}, {name} | " + " | ".join(cells) + " |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -279,6 +250,15 @@ def drawn(record: dict[str, object]) -> str:
                 ls=style.dash,
                 label=f"{size:,} rows",
             )
+        for place, (name, peer) in enumerate(record["peers"].items(), start=2):  # type: ignore[attr-defined]
+            style = palette.style(place)
+            known = [(amount, peer["powers"].get(f"{kind}|{amount}|500")) for amount in changes()[kind][1]]
+            theirs = [(amount, power) for amount, power in known if power is not None]
+            if theirs:
+                ax.plot(
+                    *zip(*theirs, strict=True), color=style.color, marker=style.marker, ms=3, lw=1, ls=style.dash,
+                    label=f"{name}, 500 rows",
+                )  # fmt: skip
         ax.set_title(kind, fontsize=9, loc="left")
         ax.set_xlabel(meaning if len(meaning) < 38 else meaning[:36] + "…", fontsize=7)
         ax.set_ylim(-0.03, 1.03)
@@ -307,11 +287,21 @@ def main() -> None:
     parser.add_argument("--joint", type=int, default=50)
     parser.add_argument("--power", type=int, default=100)
     parser.add_argument("--only", choices=[*map(str, SIZES), "power"], help="measure this part alone")
+    parser.add_argument(
+        "--peer", action="append", default=[], metavar="NAME=PYTHON", help="power of a peer, by its own interpreter"
+    )
     parser.add_argument("--anew", action="store_true", help="forget what was measured before")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page from what was measured")
     given = parser.parse_args()
     place = HERE / "calibration.json"
-    record = {"version": __version__, "level": LEVEL, "n_reference": N_REFERENCE, "tries": {}, "powers": {}}
+    record = {
+        "version": __version__,
+        "level": LEVEL,
+        "n_reference": N_REFERENCE,
+        "tries": {},
+        "powers": {},
+        "peers": {},
+    }
     if place.exists() and not given.anew:
         record |= json.loads(place.read_text(encoding="utf-8"))
     for size in SIZES if not given.page else ():
@@ -323,6 +313,11 @@ def main() -> None:
             _written(record, place)
     if given.only in (None, "power") and not given.page:
         powered(given.power, given.seconds, record["powers"])
+    for text in given.peer:
+        name, python = text.split("=", 1)
+        command = [python, str(HERE / "power_peers.py"), name, "--repetitions", str(given.power)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        record["peers"][name] = json.loads(told.strip().splitlines()[-1])
     _written(record, place)
 
 
