@@ -135,9 +135,13 @@ def python_som(rows: np.ndarray, epochs: int) -> np.ndarray:
 
 def fastersom(rows: np.ndarray, epochs: int) -> np.ndarray:
     """Return fastersom's batch map."""
-    from fastersom import FasterSOM
+    import torch
+    from fastersom import SOM
 
-    som = FasterSOM(10, 10, n_epochs=epochs, sigma=5.0, random_state=0, device="cpu")
+    torch.set_num_threads(1)
+    som = SOM(
+        10, 10, n_epochs=epochs, sigma_initial=5.0, sigma_final=0.5, init="sample", random_state=0, device="cpu"
+    )
     som.fit(rows)
     return np.asarray(som.weights_).reshape(100, -1)
 

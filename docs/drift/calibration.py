@@ -1,6 +1,7 @@
 """How often lossmith alarms where nothing drifts, and what it finds: writes `calibration.json`, from which the pages are made.
 
-`python docs/drift/calibration.py` (about half an hour on two cores; `--repetitions 20` for a short look)
+`python docs/drift/calibration.py` goes on where the last run stopped (about a processor hour in all; `--seconds 300` for a
+part of it, `--anew` to begin again).
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from power_peers import N_REFERENCE, changed, changes
 
 from lossmith import __version__, drift
 
 HERE = Path(__file__).resolve().parent
 LEVEL = 0.05
-N_REFERENCE = 10_000
 SIZES = (100, 500, 2000, 100_000)
 CELLS = [name for name, one in drift.DETECTORS.items() if one.reads in ("cells", "order")]
 ROWS = [name for name, one in drift.DETECTORS.items() if one.reads == "rows"]
@@ -78,43 +79,6 @@ def interval(hits: int, of: int) -> tuple[float, float]:
     return low, high
 
 
-def changes() -> dict[str, tuple[str, list[float]]]:
-    return {
-        "mean": ("shift of a normal column, in sd", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5]),
-        "scale": ("ratio of standard deviations", [1.02, 1.05, 1.1, 1.2, 1.4]),
-        "shape": ("share of a bimodal mixture with the same mean and variance", [0.1, 0.2, 0.4, 0.7, 1.0]),
-        "category": ("share that moves from the largest to the rarest of 50 levels", [0.005, 0.01, 0.02, 0.04, 0.08]),
-        "missing": ("missing rate, 1 % before", [0.015, 0.02, 0.03, 0.05]),
-        "dependence": ("correlation of two columns, 0 before", [0.1, 0.2, 0.4, 0.6, 0.8]),
-    }
-
-
-def changed(kind: str, amount: float, n: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return columns after a change; amount NaN gives the reference."""
-    before = math.isnan(amount)
-    if kind == "mean":
-        return {"x": generator.normal(0 if before else amount, 1, n)}
-    if kind == "scale":
-        return {"x": generator.normal(0, 1 if before else amount, n)}
-    if kind == "shape":
-        two = generator.choice([-0.9, 0.9], n) + math.sqrt(1 - 0.81) * generator.normal(size=n)
-        return {"x": np.where(generator.random(n) < (0 if before else amount), two, generator.normal(size=n))}
-    if kind == "category":
-        shares = 1 / np.arange(1, 51)
-        shares /= shares.sum()
-        if not before:
-            shares[0] -= amount
-            shares[-1] += amount
-        return {"x": np.array([f"z{level}" for level in range(50)])[generator.choice(50, n, p=shares)]}
-    if kind == "missing":
-        values = generator.normal(size=n)
-        values[generator.random(n) < (0.01 if before else amount)] = np.nan
-        return {"x": values}
-    first, second = generator.normal(size=n), generator.normal(size=n)
-    r = 0.0 if before else amount
-    return {"x": first, "y": r * first + math.sqrt(1 - r * r) * second}
-
-
 def found(kind: str, amount: float, size: int, repetition: int) -> bool:
     """Return whether a comparison alarms, everything at its default."""
     generator = np.random.default_rng([7, size, repetition])
@@ -122,55 +86,70 @@ def found(kind: str, amount: float, size: int, repetition: int) -> bool:
     return drift.compare(old, new, joint="auto" if kind == "dependence" else None, seed=repetition).alarm
 
 
-def calibrated(size: int, repetitions: int, every: int, joint: int, seconds: float) -> Iterator[dict[str, object]]:
-    """Return for each detector in how many repetitions anything alarmed.
+def tried(size: int, wanted: int, every: int, joint: int, seconds: float, known: dict[str, list[list[float]]]) -> None:
+    """Add repetitions to those that are known, `{"detector|continuous": [[repetition, alarm], ...]}`, until there are enough.
 
-    The default and its two detectors are tried in every repetition, the others in each `every`-th; what is not done after
-    `seconds` is left out, and the page says how many repetitions there were.
+    The default and its two detectors are tried in every repetition, the others in each `every`-th. Repetition r is the
+    same pair of samples whenever it is tried, so that a run goes on where the last one stopped.
     """
     started = time.perf_counter()
     rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
     default = ("jensen_shannon_divergence", "binned_anderson_darling")
     rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
-    hits: dict[tuple[str, bool], int] = {}
-    of: dict[tuple[str, bool], int] = {}
-    for repetition in range(repetitions):
-        if time.perf_counter() - started > 0.8 * seconds:
-            break
+    done = {int(number) for number, _ in known.get("default|False", [])}
+    for repetition in range(wanted):
+        if repetition in done or time.perf_counter() - started > (0.8 if joint else 1.0) * seconds:
+            continue
         full = repetition % every == 0
         found = p_values(size, [*CELLS, *rows] if full else list(default), repetition)
         for label, names in rules.items():
             for continuous in (False, True):
                 if (label in rows and not continuous) or (not full and label not in ("default", *default)):
                     continue
-                key = (label, continuous)
-                hits[key] = hits.get(key, 0) + alarm(found, names, continuous=continuous)
-                of[key] = of.get(key, 0) + 1
-    for (label, continuous), count in hits.items():
-        yield {"detector": label, "size": size, "continuous": continuous, "hits": count, "of": of[label, continuous]}
-    joined: list[dict[str, dict[str, float]]] = []
-    while len(joined) < joint and time.perf_counter() - started < seconds:
-        joined.append(p_values(size, JOINT, len(joined)))
-    for name in JOINT if joined else ():
-        alarms = sum(found[f"({name})"][name] <= LEVEL for found in joined)
-        yield {"detector": name, "size": size, "continuous": False, "hits": alarms, "of": len(joined)}
+                alarms = known.setdefault(f"{label}|{continuous}", [])
+                alarms.append([repetition, int(alarm(found, names, continuous=continuous))])
+    for name in JOINT:
+        alarms = known.setdefault(f"{name}|False", []) if joint else []
+        while len(alarms) < joint and time.perf_counter() - started < seconds:
+            judged = p_values(size, [name], len(alarms))
+            alarms.append([len(alarms), int(judged[f"({name})"][name] <= LEVEL)])
 
 
-def powered(repetitions: int, seconds: float) -> list[dict[str, object]]:
-    """Return the share of alarms for each size of each change; all of them are tried once before any is tried again."""
+def counted(tries: dict[str, dict[str, list[list[float]]]]) -> list[dict[str, object]]:
+    """Return for each size and detector in how many repetitions anything alarmed."""
+    found = []
+    for size, known in tries.items():
+        for key, alarms in known.items():
+            name, continuous = key.split("|")
+            hits = sum(int(hit) for _, hit in alarms)
+            if alarms:
+                found.append({"detector": name, "size": int(size), "continuous": continuous == "True", "hits": hits, "of": len(alarms)})  # fmt: skip
+    return found
+
+
+def powered(wanted: int, seconds: float, known: dict[str, list[int]]) -> None:
+    """Add repetitions, `{"change|amount|size": [alarms, tries]}`; all cases are tried once before any is tried again."""
     started = time.perf_counter()
     cases = [
         (kind, amount, size) for kind, (_, amounts) in changes().items() for amount in amounts for size in (500, 10_000)
     ]
-    hits, done = dict.fromkeys(cases, 0), 0
-    while done < repetitions and time.perf_counter() - started < seconds:
-        for case in cases:
-            hits[case] += found(*case, done)
-        done += 1
-    return [
-        {"change": kind, "amount": amount, "size": size, "power": hits[kind, amount, size] / done, "of": done}
-        for kind, amount, size in cases
-    ]
+    fewest = min((known.get(f"{kind}|{amount}|{size}", [0, 0])[1] for kind, amount, size in cases), default=0)
+    for repetition in range(fewest, wanted):
+        for kind, amount, size in cases:
+            alarms = known.setdefault(f"{kind}|{amount}|{size}", [0, 0])
+            if alarms[1] > repetition or time.perf_counter() - started > seconds:
+                continue
+            alarms[0] += int(found(kind, amount, size, repetition))
+            alarms[1] += 1
+
+
+def shares(known: dict[str, list[int]]) -> list[dict[str, object]]:
+    """Return the share of alarms for each size of each change."""
+    rows = []
+    for key, (alarms, tries) in known.items():
+        kind, amount, size = key.split("|")
+        rows.append({"change": kind, "amount": float(amount), "size": int(size), "power": alarms / tries, "of": tries})
+    return rows
 
 
 def share(row: dict[str, object]) -> str:
@@ -208,7 +187,7 @@ def page(record: dict[str, object]) -> str:
             ]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
-    lines += ["The table above is short of repetitions, and its intervals say so. The law itself was tried apart from it: for 12,000 columns with edges at order statistics of "
+    lines += ["Where repetitions are few, the intervals say so. The law itself was tried apart from it: for 12,000 columns with edges at order statistics of "
               "10,000 rows, the Jensen-Shannon p-value is below 0.05, 0.01 and 0.001 in 0.91, 0.94 and 0.67 times as many as stated for 2,000 rows now, and in 0.97, 0.99 and 0.58 "
               "times as many for 100,000.", ""]  # fmt: skip
     lines += ["Discrete columns have discrete p-values, which makes tests of them conservative. Divergences at their chi-squared law need 50 expected rows in "
@@ -219,9 +198,11 @@ def page(record: dict[str, object]) -> str:
         lines += [
             "## Power",
             "",
-            "Share of comparisons with an alarm, everything at its default (one column, minimum effect 0.02).",
+            "Share of comparisons with an alarm, everything at its default (one column, minimum effect 0.02), of "
+            f"{min(row['of'] for row in powers)} or more.",  # type: ignore[type-var]
             "",
         ]
+        lines += [f"{peer['what']}: of {peer['repetitions']}.\n" for peer in record["peers"].values()]  # type: ignore[attr-defined]
         lines += ["![Power curves: one panel for each kind of change](power.svg)", ""]
         for kind, (meaning, _) in changes().items():
             mine = [row for row in powers if row["change"] == kind]
@@ -235,6 +216,11 @@ def page(record: dict[str, object]) -> str:
             for size in (500, 10_000):
                 found = {float(row["amount"]): row["power"] for row in mine if row["size"] == size}  # type: ignore[arg-type]
                 lines.append(f"| {size:,} | " + " | ".join(f"{found[amount]:.2f}" for amount in amounts) + " |")
+            for name, peer in record["peers"].items():  # type: ignore[attr-defined]
+                for size in (500, 10_000):
+                    theirs = [peer["powers"].get(f"{kind}|{amount}|{size}") for amount in amounts]
+                    cells = ["" if power is None else f"{power:.2f}" for power in theirs]
+                    lines.append(f"| {size:,}, {name} | " + " | ".join(cells) + " |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -264,6 +250,15 @@ def drawn(record: dict[str, object]) -> str:
                 ls=style.dash,
                 label=f"{size:,} rows",
             )
+        for place, (name, peer) in enumerate(record["peers"].items(), start=2):  # type: ignore[attr-defined]
+            style = palette.style(place)
+            known = [(amount, peer["powers"].get(f"{kind}|{amount}|500")) for amount in changes()[kind][1]]
+            theirs = [(amount, power) for amount, power in known if power is not None]
+            if theirs:
+                ax.plot(
+                    *zip(*theirs, strict=True), color=style.color, marker=style.marker, ms=3, lw=1, ls=style.dash,
+                    label=f"{name}, 500 rows",
+                )  # fmt: skip
         ax.set_title(kind, fontsize=9, loc="left")
         ax.set_xlabel(meaning if len(meaning) < 38 else meaning[:36] + "…", fontsize=7)
         ax.set_ylim(-0.03, 1.03)
@@ -291,27 +286,47 @@ def main() -> None:
     )
     parser.add_argument("--joint", type=int, default=50)
     parser.add_argument("--power", type=int, default=100)
+    parser.add_argument("--only", choices=[*map(str, SIZES), "power"], help="measure this part alone")
     parser.add_argument(
-        "--only", choices=[*map(str, SIZES), "power"], help="measure this part again and keep the others"
+        "--peer", action="append", default=[], metavar="NAME=PYTHON", help="power of a peer, by its own interpreter"
     )
+    parser.add_argument("--anew", action="store_true", help="forget what was measured before")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page from what was measured")
     given = parser.parse_args()
     place = HERE / "calibration.json"
-    record = {"version": __version__, "level": LEVEL, "n_reference": N_REFERENCE, "rows": [], "power": []}
-    if (given.only or given.page) and place.exists():
+    record = {
+        "version": __version__,
+        "level": LEVEL,
+        "n_reference": N_REFERENCE,
+        "tries": {},
+        "powers": {},
+        "peers": {},
+    }
+    if place.exists() and not given.anew:
         record |= json.loads(place.read_text(encoding="utf-8"))
     for size in SIZES if not given.page else ():
         if given.only in (None, str(size)):
             started = time.perf_counter()
-            kept = [row for row in record["rows"] if row["size"] != size]
-            record["rows"] = kept + list(calibrated(size, given.repetitions, given.every, given.joint, given.seconds))
+            known = record["tries"].setdefault(str(size), {})
+            tried(size, given.repetitions, given.every, given.joint, given.seconds, known)
             print(f"n_cur = {size:,}: {time.perf_counter() - started:.0f} s", flush=True)
+            _written(record, place)
     if given.only in (None, "power") and not given.page:
-        record["power"] = powered(given.power, given.seconds)
-    place.write_text(json.dumps(record, indent=0) + "\n", encoding="utf-8")
-    (HERE / "calibration.md").write_text(page(record), encoding="utf-8")
-    if record["power"]:
-        (HERE / "power.svg").write_text(drawn(record) + "\n", encoding="utf-8")
+        powered(given.power, given.seconds, record["powers"])
+    for text in given.peer:
+        name, python = text.split("=", 1)
+        command = [python, str(HERE / "power_peers.py"), name, "--repetitions", str(given.power)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        record["peers"][name] = json.loads(told.strip().splitlines()[-1])
+    _written(record, place)
+
+
+def _written(record: dict[str, object], place: Path) -> None:
+    place.write_text(json.dumps(record, separators=(",", ":")) + "\n", encoding="utf-8")
+    whole = record | {"rows": counted(record["tries"]), "power": shares(record["powers"])}  # type: ignore[arg-type]
+    (HERE / "calibration.md").write_text(page(whole), encoding="utf-8")
+    if whole["power"]:
+        (HERE / "power.svg").write_text(drawn(whole) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

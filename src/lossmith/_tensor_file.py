@@ -7,18 +7,23 @@ read, JSON is parsed strictly, and a checksum covers names, types, shapes, numbe
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
+import safetensors
+import safetensors.numpy
 
 from lossmith._errors import ModelFileError
 
-__all__ = ["PathType", "damaged", "pack", "read", "unpack", "write"]
+__all__ = ["MOST_HEADER", "PathType", "damaged", "format_of", "pack", "read", "unpack", "write"]
 
-MOST_HEADER = 2**26  # bytes
+MOST_HEADER = 2**26  # bytes; a thousand columns with thirty levels take about one million
 SAVE_AGAIN = "save the model again, or copy the file again"
 
 PathType = str | os.PathLike[str]
@@ -35,9 +40,6 @@ def pack(configuration: Mapping[str, Any], tensors: Mapping[str, Any], *, format
     >>> configuration, arrays["slope"].tolist()
     ({'kind': 'line'}, [2.0])
     """
-    import numpy as np
-    import safetensors.numpy
-
     whole = {name: np.ascontiguousarray(value).reshape(np.shape(value)) for name, value in tensors.items()}
     described = {"format": format, "configuration": configuration, "sha256": _digest(configuration, whole)}
     # one entry: the library writes several in an order that changes from run to run
@@ -85,12 +87,31 @@ def read(path: PathType, *, format: str) -> tuple[dict[str, Any], dict[str, Any]
     """
     name = repr(str(path))
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            # a foreign or damaged file is refused before its arrays are read
+            _described(stream, size, format, name)
+            stream.seek(0)
+            data = stream.read(size)
     except OSError as error:
         raise ModelFileError(
             f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"
         ) from error
     return unpack(data, format=format, name=name)
+
+
+def format_of(path: PathType) -> str:
+    """Return the format that a file says it has; empty where it says none, or cannot be read."""
+    try:
+        with Path(path).open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 2 <= length <= min(os.fstat(stream.fileno()).st_size - 8, MOST_HEADER):
+                return ""
+            header = _parsed(stream.read(length), str(path))
+            described = _parsed(header["__metadata__"]["lossmith"], str(path))
+            return str(described["format"])
+    except (OSError, ModelFileError, KeyError, TypeError):
+        return ""
 
 
 def unpack(data: bytes, *, format: str, name: str = "the file") -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002
@@ -101,10 +122,7 @@ def unpack(data: bytes, *, format: str, name: str = "the file") -> tuple[dict[st
     ModelFileError
         See `read`.
     """
-    import safetensors
-    import safetensors.numpy
-
-    described = _described(data, format, name)
+    described = _described(io.BytesIO(data), len(data), format, name)
     try:
         tensors = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
@@ -124,13 +142,15 @@ def damaged(name: str, reason: str) -> ModelFileError:
     return ModelFileError(f"{name} is damaged: {words[:300]}", expected="a whole model file", advice=SAVE_AGAIN)
 
 
-def _described(data: bytes, format: str, name: str) -> dict[str, Any]:  # noqa: A002
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 2 <= length <= min(len(data) - 8, MOST_HEADER):
+def _described(stream: BinaryIO, size: int, format: str, name: str) -> dict[str, Any]:  # noqa: A002
+    """Return what the metadata say, read after its declared length was held against the size of the file."""
+    start = stream.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or not 2 <= length <= min(size - 8, MOST_HEADER):
         raise ModelFileError(
             f"{name} is no safetensors file, or is cut off", expected="a model file", advice=SAVE_AGAIN
         )
-    header = _parsed(data[8 : 8 + length], name)
+    header = _parsed(stream.read(length), name)
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("lossmith"), str):
         raise ModelFileError(

@@ -9,11 +9,11 @@ from scipy.special import expit, softmax
 
 from lossmith import models
 from lossmith._errors import InvalidInputError
-from lossmith.compare.encodings import FittedEncoding
 from lossmith.compare.networks import keras_model
 from lossmith.compare.plan import select_losses
 from lossmith.compare.trained import TrainedModel
 from lossmith.losses import EVERY
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.report import write_report
 from trained_runs import Trained, ended
 

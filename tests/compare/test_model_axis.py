@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose
+from polars.testing import assert_frame_equal
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -15,9 +16,11 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from lossmith._errors import LossmithError
-from lossmith.compare import compare_models, statistics
+from lossmith.compare import compare_models, model_axis, resume, statistics
+from lossmith.compare import load as load_run
 from lossmith.compare._model_entries import entries, is_model_axis
 from lossmith.compare._model_folds import make_folds
+from lossmith.compare.store import Store
 from lossmith.data import load
 
 RNG = np.random.default_rng(0)
@@ -165,3 +168,63 @@ def test_the_time_limit_leaves_two_folds():
         (X, Y), models="lda,tree", folds="10", time_limit=5, clock=lambda: next(ticks), task="binary"
     )
     assert len(set(result.trials["fold"])) < 10 and "stopped by the time limit" in result.decisions[-1]
+
+
+def test_an_interrupted_comparison_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    """Three of six scores are there when it stops; the other three are computed, and the result is that of one go."""
+    options = {"models": "lda,tree:max_depth=2", "folds": "3", "task": "binary"}
+    store, computed, real = tmp_path / "runs.db", [], model_axis.scores
+
+    def counted(entry, seat, plan, *, fold):
+        computed.append((entry.label, fold))
+        if len(computed) == 4:
+            raise KeyboardInterrupt
+        return real(entry, seat, plan, fold=fold)
+
+    monkeypatch.setattr(model_axis, "scores", counted)
+    with pytest.raises(KeyboardInterrupt):
+        compare_models((X, Y), store=store, **options)
+    result = compare_models((X, Y), store=store, **options)
+    assert len(computed) == 7 and computed[3] == computed[4]
+    monkeypatch.undo()
+    whole = compare_models((X, Y), **options)
+    assert_frame_equal(result.trials, whole.trials)
+    kept = load_run(1, store=store)
+    assert_frame_equal(kept.trials, whole.trials)
+    assert kept.standings == result.standings and kept.verdict == whole.verdict
+    # other choices are another run, and arrays cannot be read again
+    compare_models((X, Y), store=store, **{**options, "seed": 1})
+    assert load_run(store=store).trials.equals(whole.trials) is False
+    with Store.open(store) as opened:
+        assert [row.kind for row in opened.runs()] == ["models", "models"]
+
+
+def test_a_comparison_of_a_file_is_resumed_by_its_number(tmp_path, monkeypatch):
+    frame = pl.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": Y})
+    frame.write_csv(tmp_path / "rows.csv")
+    options = {"models": "lda,knn", "folds": "2", "target": "y", "store": tmp_path / "runs.db"}
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model_axis, "scores", stop)
+    with pytest.raises(KeyboardInterrupt):
+        compare_models(tmp_path / "rows.csv", **options)
+    monkeypatch.undo()
+    assert set(resume(1, store=options["store"]).trials["model"]) == {"lda", "knn", "majority"}
+    frame.with_columns(pl.col("a") + 1).write_csv(tmp_path / "rows.csv")
+    monkeypatch.setattr(model_axis, "scores", stop)
+    frame.write_csv(tmp_path / "rows.csv")
+    with pytest.raises(KeyboardInterrupt):
+        compare_models(tmp_path / "rows.csv", **{**options, "seed": 3})
+    frame.with_columns(pl.col("a") + 1).write_csv(tmp_path / "rows.csv")
+    with pytest.raises(LossmithError, match="the data of run 2 changed"):
+        resume(2, store=options["store"])
+
+
+def test_a_plan_trains_nothing(monkeypatch):
+    monkeypatch.setattr(model_axis, "_tried", None)
+    plan = compare_models((X, Y), models="mlp:hidden=4,lda", folds="4x2", task="binary", dry_run=True)
+    # five learning rates of the network and one density, eight folds
+    assert plan.trainings == 8 * 6 and plan.n_folds == 8 and "4 stratified folds, 2 times" in str(plan)
+    assert plan.table()["trainings"].to_list() == [40, 8] and json.loads(plan.to_json())["trainings"] == 48

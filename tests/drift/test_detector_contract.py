@@ -110,7 +110,7 @@ def alarms(size: int, repetitions: int) -> dict[str, int]:
     return hits
 
 
-@pytest.mark.parametrize("size", [100, 1000])
+@pytest.mark.parametrize("size", [pytest.param(100, marks=pytest.mark.slow), 1000])
 def test_no_detector_cries_wolf(size):
     """Of 16 comparisons without drift at most 4 alarm: at a true level of 5 % more happen with a chance of 0.1 %."""
     assert max(alarms(size, 16).values()) <= 4

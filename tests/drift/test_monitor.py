@@ -203,3 +203,35 @@ def test_concept_detectors_ask_for_river_or_find_the_change():
         drift.concept_drift(errors, method="adwn")
     with pytest.raises(LossmithError, match="other than 0 and 1"):
         drift.concept_drift([0.5], method="ddm")
+
+
+def autoregression(n: int, seed: int, shift: float = 0.0) -> dict[str, np.ndarray]:
+    """Return x(t) = 0.8 x(t - 1) + noise, of unit variance."""
+    from scipy.signal import lfilter
+
+    noise = np.random.default_rng(seed).normal(0, 0.6, n + 200)
+    return {"x": lfilter([1.0], [1.0, -0.8], noise)[200:] + shift}
+
+
+def test_rows_that_are_alike_to_their_neighbours_need_blocks(tmp_path):
+    """Rows with autocorrelation 0.8 are worth a ninth of independent ones: relabelling single rows alarms at nothing."""
+    stream = autoregression(3000, 11)
+    single = drift.Monitor(autoregression(2000, 10), window=300)
+    single.update(stream)
+    store = tmp_path / "state.db"
+    blocked = drift.Monitor(autoregression(2000, 10), window=300, blocks="auto", store=store)
+    blocked.update({"x": stream["x"][:1500]})
+    again = drift.Monitor.open(store)
+    again.update({"x": stream["x"][1500:]})
+    assert single.alarms and not again.alarms and len(again.windows) == 10
+    assert np.mean([window.p_value < 0.05 for window in again.windows]) <= 0.2
+    assert again.update(autoregression(600, 12, 1.5))[-1].alarm
+    profile = drift.profile(autoregression(500, 1))
+    with pytest.raises(LossmithError, match="rows of the reference, in their order"):
+        drift.Monitor(profile, blocks=20)
+    with pytest.raises(LossmithError, match="blocks='x'"):
+        drift.Monitor(autoregression(500, 1), blocks="x")
+    with sqlite3.connect(store) as connection:
+        connection.execute("DELETE FROM monitor WHERE key = 'history'")
+    with pytest.raises(StoreError, match="rows of its reference are gone"):
+        drift.Monitor.open(store)

@@ -66,7 +66,19 @@ def test_online_steps_are_their_definition(distance, kind):
             best = int(np.argmin([_apart(rows[row], unit, distance) for unit in w]))
             h = neighbourhood(kind, made.squares[best], radii[t])[:, None]
             w += rates[t] * h * np.nan_to_num(rows[row] - w)
+            if kind == "mexican_hat":  # what is pushed away stops where the rows end
+                w = np.clip(w, np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
         assert_allclose(end, w, rtol=2e-4, atol=2e-4)
+
+
+def test_units_under_the_mexican_hat_stay_within_the_data():
+    """At the default rates units that are pushed away grow by a fifth at each step without a border."""
+    som = SelfOrganizingMap(
+        rows=6, columns=6, training="online", neighbourhood="mexican_hat", final_radius=2.0, random_state=0
+    ).fit(IRIS)
+    assert (som.weights_ >= IRIS.min(axis=0) - 1e-5).all() and (som.weights_ <= IRIS.max(axis=0) + 1e-5).all()
+    # the winners themselves are drawn to the rows: nearer than the mean of all of them
+    assert som.quantization_error_ < 0.8 * np.linalg.norm(IRIS - IRIS.mean(axis=0), axis=1).mean()
 
 
 def test_the_worked_example_has_its_winner_at_node_nine():

@@ -196,10 +196,10 @@ def add(app: typer.Typer) -> None:
                 refused={
                     "--noise": noise,
                     "--protocol published": protocol != "fair",
-                    "--save-model": save_model,
-                    "--dry-run": dry_run,
-                    "--store": store,
                 },
+                save_model=save_model,
+                dry_run=dry_run,
+                store=store,
                 target=target,
                 losses=",".join(losses) if losses else None,
                 folds=folds,

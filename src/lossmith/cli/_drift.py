@@ -177,6 +177,12 @@ def _add_monitor(group: typer.Typer) -> None:
             str | None,
             typer.Option("--prediction", metavar="COL", help="The predictions; with labels, wrong ones are watched."),
         ] = None,
+        blocks: Annotated[
+            str | None,
+            typer.Option(
+                "--blocks", metavar="N|auto", help="Rows are alike to their neighbours: relabel blocks of N rows."
+            ),
+        ] = None,
         flush: Annotated[
             bool, typer.Option("--flush", help="Compare the last rows too, though they fill no window.")
         ] = False,
@@ -194,7 +200,7 @@ def _add_monitor(group: typer.Typer) -> None:
             watching = drift.Monitor(
                 reference, window=int(window) if window.isdigit() else window, time=time, run_length=run_length,
                 detectors=split_names(detectors) if detectors is not None else None, minimum_effect=minimum_effect,
-                target=target, prediction=prediction, store=store, seed=seed,
+                target=target, prediction=prediction, store=store, blocks=_blocks(blocks), seed=seed,
             )  # fmt: skip
         found = [one for part in stream for one in watching.update(part)]
         found += watching.flush() if flush else ()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lossmith._errors import InvalidInputError
+from lossmith.cli import _options as cli_options
 from lossmith.cli import _results as results
 
-__all__ = ["is_asked_for", "run"]
+__all__ = ["finish", "is_asked_for", "run"]
 
 FINDINGS, UNDECIDED = 1, 3
 
@@ -33,23 +34,61 @@ def run(
     report: Path | None,
     quiet: bool,
     strict: bool,
+    dry_run: bool,
+    store: Path | None,
+    save_model: Path | None,
     refused: Mapping[str, Any],
     **options: Any,
 ) -> int:
     """Compare models, write the files and show the result; return the exit code."""
     from lossmith.compare import compare_models
-    from lossmith.report import _files as files
 
     asked = [option for option, value in refused.items() if value]
     if asked:
         raise InvalidInputError(
             f"{asked[0]} with several models", expected="one network for that option", advice="leave it out"
         )
+    if dry_run:
+        plan = compare_models(source, models=names, dry_run=True, **options)
+        print(plan.to_json() if shape == "json" else str(plan), end="\n" if shape == "json" else "")
+        return 0
+    if save_model is not None:
+        from lossmith.estimators import check_skops
+
+        check_skops()  # before anything is trained
+    place = _checked_place(source, report, out)
+    keep = cli_options.store_file(store, out)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
+        result = compare_models(source, models=names, progress=progress, store=keep, **options)
+    code = finish(result, shape=shape, out=out, place=place, quiet=quiet, strict=strict)
+    if save_model is not None:
+        # the result has been shown by now, whatever becomes of the file
+        _saved(result, source, save_model, models=names, options=options)
+        if shape == "text" and not quiet:
+            print(f"model     {save_model}")
+    return code
+
+
+def _saved(result: Any, source: str, path: Path, *, models: Sequence[str], options: Mapping[str, Any]) -> None:
+    from lossmith.compare.model_axis import save_winner
+
+    used = ("losses", "target", "seed", "task", "group", "order", "drop", "data_dir")
+    save_winner(result, source, path, models=models, **{name: options[name] for name in used})
+
+
+def _checked_place(source: str, report: Path | None, out: Path | None) -> Path | None:
+    from lossmith.report import _files as files
+
     place = report or (out / f"{results.file_name(Path(source).stem)}-models.html" if out is not None else None)
     if place is not None:
         files.check(place)
-    with results.progress_display(quiet=quiet) as progress:
-        result = compare_models(source, models=names, progress=progress, **options)
+    return place
+
+
+def finish(result: Any, *, shape: str, out: Path | None, place: Path | None, quiet: bool, strict: bool = False) -> int:
+    """Write the files of a comparison of models and show it; return the exit code."""
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "models.json").write_text(result.to_json() + "\n", encoding="utf-8")

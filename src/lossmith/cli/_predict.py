@@ -85,15 +85,21 @@ def add(app: typer.Typer) -> None:
             )
         kind = _kind("json" if json else format, out)
 
-        from lossmith.compare.model_file import load
-
-        trained = load(model)
+        trained = _opened(model)
         if info:
             _show(trained, model, json=json)
         elif export is not None:
             _export(trained, export, quiet=quiet)
         else:
             _write(_predictions(trained, rows or "", proba=proba, carried=id, quiet=quiet), kind, out)
+
+
+def _opened(model: Path) -> Any:
+    from lossmith import _tensor_file as tensor_file
+    from lossmith.compare import classical_model, model_file
+
+    home: Any = classical_model if tensor_file.format_of(model) == classical_model.FORMAT else model_file
+    return home.load(model)
 
 
 def _kind(format: str | None, out: Path | None) -> str:  # noqa: A002
@@ -194,6 +200,12 @@ def _export(trained: TrainedModel, place: Path, *, quiet: bool) -> None:
 
     from lossmith.report._files import write
 
+    if not hasattr(trained, "to_keras"):
+        raise InvalidInputError(
+            f"--export of {trained.model}",
+            expected="a network",
+            advice="lossmith predict MODEL ROWS works without Keras",
+        )
     if place.suffix != ".keras":
         raise InvalidInputError(
             f"--export {str(place)!r}", expected="a name that ends in .keras", advice="add the ending"
@@ -214,9 +226,9 @@ def _export(trained: TrainedModel, place: Path, *, quiet: bool) -> None:
 def _show(trained: TrainedModel, place: Path, *, json: bool) -> None:
     from lossmith.cli._show import fields, print_json
 
-    training, data = trained.training, trained.data
+    training, data = getattr(trained, "training", {}), trained.data
     columns = [column.name for column in trained.encoder.columns]
-    n_weights = sum(value.size for value in trained.weights)
+    n_weights = sum(value.size for value in getattr(trained, "weights", ()))
     if json:
         print_json(
             {
@@ -241,12 +253,15 @@ def _show(trained: TrainedModel, place: Path, *, json: bool) -> None:
     rows = [
         ("file", str(place)),
         ("target", f"{trained.target_name}, {trained.task}{classes}"),
-        ("model", f"{trained.model}, {shape} inputs, {n_weights:,} weights"),
+        ("model", f"{trained.model}, {shape} inputs" + (f", {n_weights:,} weights" if n_weights else "")),
         ("loss", str(trained.loss)),
         ("columns", ", ".join(columns)),
         ("data", trained_on),
         ("training", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in training.items())),
-        ("on its test rows", ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items())),
+        (
+            "on test rows" if not training else "on its test rows",
+            ", ".join(f"{name} {value:.4g}" for name, value in trained.metrics.items()),
+        ),
         ("versions", ", ".join(f"{name} {value}" for name, value in trained.versions.items())),
     ]
     fields([(label, text) for label, text in rows if text])

@@ -57,7 +57,10 @@ def add(app: typer.Typer) -> None:
 
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store)
-        return results.present(load(run, store=keep), store=keep, report=report, shape=shape)
+        result: Any = load(run, store=keep)
+        if not hasattr(result, "run"):
+            return _of_models(result, shape, None, report, quiet=False)
+        return results.present(result, store=keep, report=report, shape=shape)
 
     @runs.command(epilog="Example: `lossmith runs resume`")
     def resume(
@@ -75,7 +78,9 @@ def add(app: typer.Typer) -> None:
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
         with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
-            result = go_on(run, store=keep, progress=progress)
+            result: Any = go_on(run, store=keep, progress=progress)
+        if not hasattr(result, "run"):
+            return _of_models(result, shape, out, report, quiet=quiet)
         return results.finish(result, store=keep, out=out, report=report, shape=shape)
 
     @runs.command(epilog="Example: `lossmith runs repeat 7`")
@@ -134,6 +139,12 @@ def add(app: typer.Typer) -> None:
             )
         keep = options.store_file(store)
         result = load(run, store=keep)
+        if not hasattr(result, "run") and format in ("model", "mlflow", "tensorboard"):
+            raise InvalidInputError(
+                f"--format {format} of a comparison of models",
+                expected="csv, parquet or json",
+                advice="choose one of them",
+            )
         if format in ("mlflow", "tensorboard"):
             _tracked(result, format, out=out, tracking_uri=tracking_uri)
             return
@@ -142,9 +153,17 @@ def add(app: typer.Typer) -> None:
             sys.stdout.buffer.write(content)
             return
         ending = "safetensors" if format == "model" else format
-        place = out / f"run-{result.run}.{ending}" if out.is_dir() or not out.suffix else out
+        place = (
+            out / f"run-{getattr(result, 'run', run or 'models')}.{ending}" if out.is_dir() or not out.suffix else out
+        )
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
+
+
+def _of_models(result: Any, shape: str, out: Path | None, report: Path | None, *, quiet: bool) -> int:
+    from lossmith.cli._models import finish
+
+    return finish(result, shape=shape, out=out, place=report, quiet=quiet)
 
 
 def _tracked(result: Comparison, kind: str, *, out: Path | None, tracking_uri: str | None) -> None:
@@ -166,7 +185,7 @@ def _exported(result: Comparison, kind: str, store: Path) -> bytes:
     from lossmith.report import render
 
     if kind == "json":
-        return render(result, "json").encode()
+        return (render(result, "json") if hasattr(result, "run") else result.to_json()).encode()
     if kind == "model":
         return to_bytes(best_model(result.run, store=store))
     stream = io.BytesIO()

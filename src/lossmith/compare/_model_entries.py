@@ -24,7 +24,7 @@ from lossmith.estimators import CLASSICAL, classical
 from lossmith.losses import LOSSES
 from lossmith.models import MODELS
 
-__all__ = ["DEFAULT_LOSS", "Entry", "FoldSeats", "entries", "is_model_axis", "network_scores", "scores"]
+__all__ = ["DEFAULT_LOSS", "Entry", "FoldSeats", "entries", "fitted", "is_model_axis", "network_scores", "scores"]
 
 # models whose parts are trained side by side
 PARALLEL = ("random_forest", "extra_trees", "bagging")
@@ -191,11 +191,24 @@ def scores(entry: Entry, seat: Seat, plan: Plan, *, fold: int) -> tuple[np.ndarr
     dataset = plan.dataset
     train = np.concatenate([seat.split.train, seat.split.validation])
     inputs = seat.inputs.reshape(len(seat.inputs), -1)
+    estimator, calibrated = fitted(entry, inputs[train], dataset.target[train], dataset, seed=plan.settings.seed + fold)
+    with threadpool_limits(_limits(len(train))):
+        given = _given(estimator, inputs[seat.split.test], dataset)
+    target = dataset.target[seat.split.test]
+    numbers = metrics.measure(target, task=dataset.task, metrics=list(plan.metrics), **given)
+    return np.array([float(numbers.get(str(metric), [np.nan])[0]) for metric in plan.metrics]), calibrated
+
+
+def _limits(n_rows: int) -> dict[str, int]:
+    # OpenMP threads wait for each other by spinning, on a busy machine for long; those of BLAS pay on many rows
+    return {"openmp": 1} if n_rows >= MANY_ROWS else {"openmp": 1, "blas": 1}
+
+
+def fitted(entry: Entry, inputs: np.ndarray, target: np.ndarray, dataset: Dataset, *, seed: int) -> tuple[Any, bool]:
+    """Return the estimator of an entry, fitted to encoded inputs, and whether its scores had to be calibrated."""
     record = classical(entry.model)
     estimator = record.estimator(
-        dataset.task,
-        seed=plan.settings.seed + fold,
-        loss=None if entry.loss.startswith(("none: ", "own: ")) else entry.loss,
+        dataset.task, seed=seed, loss=None if entry.loss.startswith(("none: ", "own: ")) else entry.loss
     )
     calibrated = bool(dataset.n_classes) and not hasattr(estimator, "predict_proba")
     if calibrated:
@@ -204,15 +217,10 @@ def scores(entry: Entry, seat: Seat, plan: Plan, *, fold: int) -> tuple[np.ndarr
         estimator = CalibratedClassifierCV(estimator, cv=3, ensemble=False)
     if record.name in PARALLEL:
         estimator.set_params(n_jobs=-1)
-    # OpenMP threads wait for each other by spinning, on a busy machine for long; those of BLAS pay on many rows
-    limits = {"openmp": 1} if len(train) >= MANY_ROWS else {"openmp": 1, "blas": 1}
-    with warnings.catch_warnings(), threadpool_limits(limits):
+    with warnings.catch_warnings(), threadpool_limits(_limits(len(inputs))):
         warnings.simplefilter("ignore")  # a model that stops early is judged as it is
-        estimator.fit(inputs[train], dataset.target[train])
-        given = _given(estimator, inputs[seat.split.test], dataset)
-    target = dataset.target[seat.split.test]
-    numbers = metrics.measure(target, task=dataset.task, metrics=list(plan.metrics), **given)
-    return np.array([float(numbers.get(str(metric), [np.nan])[0]) for metric in plan.metrics]), calibrated
+        estimator.fit(inputs, target)
+    return estimator, calibrated
 
 
 def _given(estimator: Any, inputs: np.ndarray, dataset: Dataset) -> dict[str, np.ndarray]:

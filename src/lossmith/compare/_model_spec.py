@@ -14,7 +14,7 @@ import polars as pl
 from lossmith._views import view
 from lossmith.compare._spec import Difference, Estimate
 
-__all__ = ["ModelComparison", "ModelStanding"]
+__all__ = ["ModelComparison", "ModelPlan", "ModelStanding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,59 @@ class ModelStanding:
     n_failed: int
     seconds: float
     calibrated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What a comparison of models would train.
+
+    Attributes
+    ----------
+    data, task : str
+    n_samples : int
+    metric : str
+        The metric that will judge.
+    folds : str
+        How rows are divided, in words.
+    n_folds, n_train : int
+        Folds, and training rows of the smallest.
+    entries : tuple of (str, str, int)
+        Label of the model, its loss, and trainings of a fold: a network is trained once for each learning rate.
+    decisions : tuple of str
+    """
+
+    data: str
+    task: str
+    n_samples: int
+    metric: str
+    folds: str
+    n_folds: int
+    n_train: int
+    entries: tuple[tuple[str, str, int], ...]
+    decisions: tuple[str, ...]
+
+    @property
+    def trainings(self) -> int:
+        """Trainings in all."""
+        return self.n_folds * sum(count for _, _, count in self.entries)
+
+    def table(self) -> pl.DataFrame:
+        """Return a line for each model: its loss and its trainings."""
+        rows = [
+            {"model": label, "loss": loss, "trainings": count * self.n_folds} for label, loss, count in self.entries
+        ]
+        return pl.DataFrame(rows)
+
+    def to_json(self) -> str:
+        """Return the plan as JSON."""
+        return json.dumps({**asdict(self), "trainings": self.trainings})
+
+    def __str__(self) -> str:
+        head = f"{self.data}    {self.n_samples:,} rows, {self.task}, judged by {self.metric}"
+        plan = f"plan    {self.folds}; {self.n_train:,} training rows in the smallest; {self.trainings:,} trainings"
+        width = max(len(label) for label, _, _ in self.entries)
+        lines = [f"  {label:<{width}}  {loss}  {count * self.n_folds:,}" for label, loss, count in self.entries]
+        return "\n".join([head, plan, *lines]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +184,17 @@ class ModelComparison:
 
     def to_json(self) -> str:
         """Return everything as strict JSON; what is not finite is null."""
+        return json.dumps(_finite(self.described()), allow_nan=False)
+
+    def described(self) -> dict[str, Any]:
+        """Return everything as mappings, lists and numbers."""
         described = {
             name: getattr(self, name)
             for name in ("data", "task", "n_samples", "class_counts", "metric", "folds", "overlap", "margin", "level", "verdict", "decisions", "seconds")
         }  # fmt: skip
         described["standings"] = [asdict(one) for one in self.standings]
         described["trials"] = self.trials.to_dicts()
-        return json.dumps(_finite(described), allow_nan=False)
+        return described
 
     def _repr_html_(self) -> str:
         return str(view(self, "html"))

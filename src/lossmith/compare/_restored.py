@@ -12,13 +12,13 @@ from lossmith import losses
 from lossmith._errors import BackendError
 from lossmith.compare import networks
 from lossmith.compare._model_schema import ConfigurationError
-from lossmith.compare.encodings import FittedEncoding
 from lossmith.compare.trained import TrainedModel
 from lossmith.data import Encoder
 from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import MODELS, Model
 
-__all__ = ["restored"]
+__all__ = ["restored", "restored_encoder"]
 
 
 def restored(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> TrainedModel:
@@ -33,7 +33,7 @@ def restored(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) ->
     if loss.data_task != described["task"]:
         raise ConfigurationError(f"loss {loss} is not for {described['task']}")
     encoding = _encoding(loss, described)
-    encoder = _encoder(described["encoder"], tensors)
+    encoder = restored_encoder(described["encoder"], tensors)
     if list(encoder.input_shape) != described["input_shape"]:
         raise ConfigurationError(
             f"the encoder makes inputs of shape {encoder.input_shape}, not {described['input_shape']}"
@@ -67,7 +67,8 @@ def _encoding(loss: Loss, described: Mapping[str, Any]) -> FittedEncoding:
     return FittedEncoding(loss.encoding, float(given["center"]), float(given["scale"]), n_classes)
 
 
-def _encoder(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Encoder:
+def restored_encoder(described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Encoder:
+    """Return the encoder of a configuration and of the arrays that belong to it."""
     arrays = {}
     for part, kind in (("fill", "float64"), ("mean", "float64"), ("deviation", "float64"), ("active", "bool")):
         arrays[part] = _tensor(tensors, f"encoder/{part}", kind)

@@ -1,69 +1,13 @@
-"""Targets as each loss wants them, fitted on training rows, and predictions back in units of the target."""
+"""What raw outputs say under a loss: values in units of the target, probabilities, classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from lossmith.losses import Encoding, Loss
+from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding
 
-__all__ = ["FittedEncoding", "classes", "fit_encoding", "predictions"]
-
-
-@dataclass(frozen=True, slots=True)
-class FittedEncoding:
-    """An encoding of targets with the constants of its training rows.
-
-    Attributes
-    ----------
-    name : str
-        See `lossmith.losses.Encoding`.
-    center, scale : float
-        A value y becomes (y - center) / scale; 0 and 1 where targets are not numbers.
-    n_classes : int
-        0 for regression.
-    """
-
-    name: Encoding
-    center: float = 0.0
-    scale: float = 1.0
-    n_classes: int = 0
-
-    def encode(self, target: np.ndarray) -> np.ndarray:
-        """Return targets of shape `(n_samples,)` as the loss reads them, float32."""
-        if self.name == "zero_one":
-            return target.astype(np.float32)
-        if self.name == "minus_one_one":
-            return (2 * target - 1).astype(np.float32)
-        if self.name == "distribution":
-            return np.eye(self.n_classes, dtype=np.float32)[target]
-        return ((target - self.center) / self.scale).astype(np.float32)
-
-    def decode(self, prediction: np.ndarray) -> np.ndarray:
-        """Return predicted values in units of the target, float64; probabilities and scores come back as they are."""
-        if self.n_classes:
-            return prediction.astype(np.float64)
-        return prediction.astype(np.float64) * self.scale + self.center
-
-
-def fit_encoding(name: Encoding, target: np.ndarray, *, n_classes: int) -> FittedEncoding:
-    """Return the encoding with its constants taken from training targets.
-
-    A target that is constant on the training rows keeps scale 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> encoding = fit_encoding("standardized", np.array([1.0, 3.0]), n_classes=0)
-    >>> encoding.encode(np.array([5.0])), encoding.decode(np.array([3.0]))
-    (array([3.], dtype=float32), array([5.]))
-    """
-    if name == "standardized":
-        return FittedEncoding(name, float(target.mean()), float(target.std()) or 1.0)
-    if name == "mean_scaled":
-        return FittedEncoding(name, 0.0, float(target.mean()) or 1.0)
-    return FittedEncoding(name, n_classes=n_classes)
+__all__ = ["classes", "predictions"]
 
 
 def predictions(loss: Loss, encoding: FittedEncoding, raw: np.ndarray) -> np.ndarray:

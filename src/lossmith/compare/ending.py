@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from lossmith import _tensor_file as tensor_file
 from lossmith._errors import InvalidInputError, LossmithError, ModelFileError
 from lossmith.compare._json import to_json
 from lossmith.compare._spec import Comparison
-from lossmith.compare.model_file import to_bytes, write_file
+from lossmith.compare.model_file import to_bytes
 from lossmith.compare.plan import Plan
 from lossmith.compare.run import Outcome, Progress, execute
 from lossmith.compare.store import Store
@@ -94,4 +95,4 @@ def write_winner(model: bytes | None, problem: LossmithError | None, path: PathT
         return
     if model is None:
         raise problem or InvalidInputError("a comparison without a model to save")
-    write_file(model, path)
+    tensor_file.write(model, path)

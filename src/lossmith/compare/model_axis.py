@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,14 +24,19 @@ from lossmith.compare._model_entries import (
     scores,
 )
 from lossmith.compare._model_folds import Folds, make_folds
-from lossmith.compare._model_spec import ModelComparison, ModelStanding
+from lossmith.compare._model_spec import ModelComparison, ModelPlan, ModelStanding
+from lossmith.compare._model_store import KeptFolds, begun, from_text
+from lossmith.compare._model_winner import save_winner, winner
 from lossmith.compare._spec import Estimate
+from lossmith.compare.api import _address
 from lossmith.compare.plan import Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.recommend import decimals
+from lossmith.compare.store import Store
 from lossmith.data import Dataset
+from lossmith.estimators import check_skops
 
-__all__ = ["compare_models"]
+__all__ = ["compare_models", "resume_models", "save_winner"]
 
 CONSTANT = {"regression": "mean", "binary": "majority", "multiclass": "majority"}
 Progress = Callable[[float, int, str, str], None]
@@ -51,10 +57,13 @@ def compare_models(
     batch_size: int | None = None,
     time_limit: float | None = None,
     seed: int = 0,
+    store: str | os.PathLike[str] | None = None,
+    save_model: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    dry_run: bool = False,
     **reading: Any,
-) -> ModelComparison:
+) -> Any:
     r"""Compare models on one data set: the same folds, the same encoded inputs, verdicts with corrected intervals.
 
     Use it to choose a model; `lossmith.compare` chooses a loss for one network. Folds share training rows, so that their
@@ -73,6 +82,16 @@ def compare_models(
         `5x2` (five folds, twice), `10`, or `holdout:10`.
     metric, margin, optimizer, learning_rates, epochs, batch_size, seed
         As in `lossmith.compare`; the learning rate of a network is chosen on a fifth of the training rows of each fold.
+    store : path, optional
+        SQLite file that keeps every fold of every model. The same comparison with the same store goes on where it stopped.
+    save_model : path, optional
+        Where to write the winner, fitted to all rows, for `lossmith predict`: a model of scikit-learn, or an RBF network.
+    dry_run : bool
+        Return the plan and train nothing.
+
+    Returns
+    -------
+    ModelComparison, or ModelPlan if `dry_run`
     time_limit : float, optional
         Seconds after which no further fold begins; at least two are finished.
 
@@ -107,16 +126,93 @@ def compare_models(
         "seeds": len(parts.parts),
     }
     plan = make_plan(dataset, losses=[DEFAULT_LOSS[dataset.task]], n_train=n_train, **options)
+    if dry_run:
+        return _planned(chosen, dataset, parts, plan, (*dataset.decisions, *notes), n_train)
+    if save_model is not None:
+        check_skops()  # before anything is trained
     deadline = None if time_limit is None else began + time_limit
-    found, seconds, calibrated, failures = _measured(
-        chosen, dataset, parts, plan, options, n_train, progress=progress, clock=clock, deadline=deadline
+
+    def carried_out(kept: KeptFolds) -> ModelComparison:
+        found, seconds, calibrated, failures = _measured(
+            chosen, dataset, parts, plan, options, n_train, kept, progress=progress, clock=clock, deadline=deadline
+        )
+        result = _judged(chosen, found, seconds, calibrated, dataset, parts, plan)
+        words = [*dataset.decisions, *notes, *failures]
+        done = len(next(iter(found.values())))
+        if done < len(parts.parts):
+            words.append(f"stopped by the time limit after {done} of {len(parts.parts)} folds")
+        result = replace(result, decisions=tuple(words), seconds=clock() - began)
+        if done == len(parts.parts):
+            kept.finish(result)
+        if save_model is not None:
+            winner(result, chosen, dataset, seed=seed).save(save_model)
+        return result
+
+    if store is None:
+        return carried_out(KeptFolds())
+    asked = {
+        **options,
+        "models": models if isinstance(models, str) else list(models),
+        "losses": losses if losses is None or isinstance(losses, str) else list(losses),
+        "folds": folds,
+        "learning_rates": learning_rates if isinstance(learning_rates, str) else list(learning_rates),
+    }
+    with Store.open(store) as opened:
+        number = begun(
+            opened, dataset, labels=[entry.label for entry in chosen], folds=len(parts.parts), options=asked,
+            reading={"target": target} | {key: _plain(value) for key, value in reading.items()}, address=_address(source),
+        )  # fmt: skip
+        return carried_out(KeptFolds(opened, number))
+
+
+def resume_models(store: Any, run: int, *, progress: Progress | None = None) -> ModelComparison:
+    """Go on with an interrupted comparison of models; folds that are stored are not trained again.
+
+    Raises
+    ------
+    InvalidInputError
+        The data came as arrays or a frame, or changed since.
+    """
+    with Store.open(store, create=False) as opened:
+        row = opened.run(run)
+        finished = opened.result(run)
+    if finished is not None:
+        return from_text(finished)
+    if row.data.get("source") is None:
+        raise InvalidInputError(
+            f"run {run} was made from arrays or a frame", expected="the same data again",
+            advice="call compare_models with the same choices and store",
+        )  # fmt: skip
+    reading, options = dict(row.settings["reading"]), dict(row.settings["options"])
+    options.pop("seeds", None)
+    dataset = datasets.load(row.data["source"], **reading)
+    if dataset.fingerprint != row.fingerprint:
+        raise InvalidInputError(
+            f"the data of run {run} changed: fingerprint {dataset.fingerprint[:12]}",
+            expected=f"fingerprint {row.fingerprint[:12]}",
+            advice="restore the file, or start a new comparison",
+        )
+    result: ModelComparison = compare_models(row.data["source"], store=store, progress=progress, **reading, **options)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    return (
+        value
+        if value is None or isinstance(value, str | int | float)
+        else ([str(entry) for entry in value] if isinstance(value, list | tuple) else str(value))
     )
-    result = _judged(chosen, found, seconds, calibrated, dataset, parts, plan)
-    words = [*dataset.decisions, *notes, *failures]
-    done = len(next(iter(found.values())))
-    if done < len(parts.parts):
-        words.append(f"stopped by the time limit after {done} of {len(parts.parts)} folds")
-    return replace(result, decisions=tuple(words), seconds=clock() - began)
+
+
+def _planned(
+    chosen: list[Entry], dataset: Dataset, parts: Folds, plan: Plan, words: tuple[str, ...], n_train: int
+) -> ModelPlan:
+    rates = len(plan.settings.learning_rates) if plan.settings.learning_rates else 1
+    return ModelPlan(
+        data=dataset.name, task=dataset.task, n_samples=dataset.n_samples, metric=str(plan.metric), folds=parts.words,
+        n_folds=len(parts.parts), n_train=n_train, decisions=words,
+        entries=tuple((entry.label, entry.loss, rates if entry.network else 1) for entry in chosen),
+    )  # fmt: skip
 
 
 def _measured(
@@ -126,6 +222,7 @@ def _measured(
     plan: Plan,
     options: dict[str, Any],
     n_train: int,
+    kept: KeptFolds,
     *,
     progress: Progress | None,
     clock: Callable[[], float],
@@ -152,18 +249,15 @@ def _measured(
         for entry in chosen:
             if progress is not None:
                 progress(done, total, "training", f"{entry.label}, fold {fold + 1} of {len(parts.parts)}")
-            start = clock()
-            try:
-                if entry.network:
-                    own, program, trainers = networks[entry.label]
-                    values = network_scores(own, program, seats, trainers, fold)
-                else:
-                    values, scored = scores(entry, seat, plan, fold=fold)
-                    calibrated |= {entry.label} if scored else set()
-            except (LossmithError, ValueError, np.linalg.LinAlgError) as error:
-                values = np.full(len(plan.metrics), np.nan)
-                failures[entry.label] = f"{entry.label} failed: {' '.join(str(error).split())[:160]}"
-            spent[entry.label] += clock() - start
+            known = kept.get(entry.label, fold)
+            if known is None:
+                known = _tried(entry, networks.get(entry.label), seats, plan, fold, clock)
+                kept.put(entry.label, fold, *known[:2], calibrated=known[2], failure=known[3])
+            values, took, scored, failure = known
+            if failure:
+                failures[entry.label] = failure
+            calibrated |= {entry.label} if scored else set()
+            spent[entry.label] += took
             rows[entry.label].append(values)
             done += 1
         rows[labels[-1]].append(_constant(seat, plan))
@@ -172,6 +266,23 @@ def _measured(
     count = len(rows[labels[-1]])
     arrays = {label: np.stack(values) for label, values in rows.items()}
     return arrays, {label: value / count for label, value in spent.items()}, calibrated, list(failures.values())
+
+
+def _tried(
+    entry: Entry, network: Any, seats: FoldSeats, plan: Plan, fold: int, clock: Callable[[], float]
+) -> tuple[np.ndarray, float, bool, str]:
+    """Return metrics of one model on one fold, seconds, whether probabilities were calibrated, and why it failed."""
+    start, scored, failure = clock(), False, ""
+    try:
+        if network is not None:
+            own, program, trainers = network
+            values = network_scores(own, program, seats, trainers, fold)
+        else:
+            values, scored = scores(entry, seats[fold], plan, fold=fold)
+    except (LossmithError, ValueError, np.linalg.LinAlgError) as error:
+        values = np.full(len(plan.metrics), np.nan)
+        failure = f"{entry.label} failed: {' '.join(str(error).split())[:160]}"
+    return values, clock() - start, scored, failure
 
 
 def _constant(seat: Any, plan: Plan) -> np.ndarray:

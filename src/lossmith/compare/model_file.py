@@ -6,22 +6,16 @@ configuration, arrays are plain numbers, and no module is imported on its behalf
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
+from lossmith import _tensor_file as tensor_file
 from lossmith import losses
-from lossmith._errors import BackendError, InvalidInputError, LossmithError, ModelFileError
+from lossmith._errors import BackendError, InvalidInputError, LossmithError
+from lossmith._tensor_file import PathType
 from lossmith.compare import networks
 from lossmith.compare._model_schema import CONFIGURATION, ConfigurationError, checked
 from lossmith.compare._restored import restored
@@ -30,10 +24,6 @@ from lossmith.compare.trained import TrainedModel
 __all__ = ["FORMAT", "TrainedModel", "load", "save"]
 
 FORMAT = "lossmith model 1"
-MOST_HEADER = 2**26  # bytes; a thousand columns with thirty levels take about one million
-SAVE_AGAIN = "save the model again, or copy the file again"
-
-PathType = str | os.PathLike[str]
 
 
 def save(trained: TrainedModel, path: PathType) -> None:
@@ -48,36 +38,7 @@ def save(trained: TrainedModel, path: PathType) -> None:
     """
     data = to_bytes(trained)
     from_bytes(data)  # what is written can be read
-    write_file(data, path)
-
-
-def write_file(data: bytes, path: PathType) -> None:
-    """Write the bytes of a model file, whole or not at all; its folder is made.
-
-    Raises
-    ------
-    ModelFileError
-        The path cannot be written.
-    """
-    target = Path(path)
-    temporary: str | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that nobody else may read
-        os.replace(temporary, target)
-    except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise ModelFileError(
-            f"cannot write {str(target)!r}: {error.strerror or error}",
-            expected="a path that can be written",
-            advice="give another path or free the folder",
-        ) from error
+    tensor_file.write(data, path)
 
 
 def load(path: PathType) -> TrainedModel:
@@ -88,26 +49,7 @@ def load(path: PathType) -> TrainedModel:
     ModelFileError
         The file misses, is damaged, is no model of lossmith or one of a later version, or holds anything unexpected.
     """
-    name = repr(str(path))
-    try:
-        with Path(path).open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            # a foreign or damaged file is refused before its tensors are read
-            _described(stream, size, name)
-            stream.seek(0)
-            data = stream.read(size)
-    except OSError as error:
-        raise ModelFileError(
-            f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"
-        ) from error
-    return from_bytes(data, name=name)
-
-
-def _umask() -> int:
-    """Return the permissions that new files lack; the system tells them only when they are set."""
-    current = os.umask(0)
-    os.umask(current)
-    return current
+    return _restored(*tensor_file.read(path, format=FORMAT), name=repr(str(path)))
 
 
 def to_bytes(trained: TrainedModel) -> bytes:
@@ -117,7 +59,6 @@ def to_bytes(trained: TrainedModel) -> bytes:
     tensors |= {f"encoder/{name}": value for name, value in trained.encoder.arrays().items()}
     if trained.platt is not None:
         tensors["platt"] = trained.platt
-    tensors = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
     for name, value in tensors.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise InvalidInputError(
@@ -125,25 +66,14 @@ def to_bytes(trained: TrainedModel) -> bytes:
                 expected="finite numbers",
                 advice="train with a smaller learning rate",
             )
-    data = pack(_configuration(trained), tensors)
-    if int.from_bytes(data[:8], "little") > MOST_HEADER:
+    data = tensor_file.pack(_configuration(trained), tensors, format=FORMAT)
+    if int.from_bytes(data[:8], "little") > tensor_file.MOST_HEADER:
         raise InvalidInputError(
             f"a configuration of {int.from_bytes(data[:8], 'little'):,} bytes",
-            expected=f"at most {MOST_HEADER:,}",
+            expected=f"at most {tensor_file.MOST_HEADER:,}",
             advice="drop columns of the data",
         )
     return data
-
-
-def pack(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> bytes:
-    """Return configuration and tensors as the bytes of a safetensors file, with their checksum."""
-    described = {"format": FORMAT, "configuration": configuration, "sha256": _digest(configuration, tensors)}
-    # one entry: the library writes several in an order that changes from run to run
-    return safetensors.numpy.save(dict(tensors), metadata={"lossmith": _canonical(described)})
-
-
-def _canonical(described: Mapping[str, Any]) -> str:
-    return json.dumps(described, ensure_ascii=True, allow_nan=False)
 
 
 def _check_nameable(trained: TrainedModel) -> None:
@@ -183,71 +113,6 @@ def _configuration(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _digest(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 of configuration and tensors: names, types, shapes and bytes."""
-    found = hashlib.sha256()
-    index = {name: [tensors[name].dtype.str, list(tensors[name].shape)] for name in sorted(tensors)}
-    found.update(_canonical({"configuration": configuration, "tensors": index}).encode())
-    for name in sorted(tensors):
-        found.update(tensors[name].tobytes())
-    return found.hexdigest()
-
-
-def _described(stream: BinaryIO, size: int, name: str) -> dict[str, Any]:
-    """Return what the metadata say, read after its declared length was held against the size of the file."""
-    start = stream.read(8)
-    length = int.from_bytes(start, "little")
-    if len(start) < 8 or not 2 <= length <= min(size - 8, MOST_HEADER):
-        raise ModelFileError(
-            f"{name} is no safetensors file, or is cut off", expected="a model file", advice=SAVE_AGAIN
-        )
-    header = _parsed(stream.read(length), name)
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("lossmith"), str):
-        raise ModelFileError(
-            f"{name} is no model of lossmith",
-            expected="a file that TrainedModel.save wrote",
-            advice="check the path",
-        )
-    described = _parsed(metadata["lossmith"], name)
-    if not isinstance(described, dict) or not isinstance(described.get("format"), str):
-        raise _damaged(name, "its metadata are not what lossmith writes")
-    if described["format"] != FORMAT:
-        raise ModelFileError(
-            f"{name} has the format {described['format'][:40]!r}",
-            expected=repr(FORMAT),
-            advice="open it with the version of lossmith that wrote it, or a later one",
-        )
-    if described.keys() != {"format", "configuration", "sha256"} or len(metadata) > 1:
-        raise _damaged(name, "its metadata are not what lossmith writes")
-    return described
-
-
-def _parsed(text: str | bytes, name: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_different, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name, "its header is no JSON") from error
-
-
-def _different(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name!r} stands twice")
-        found[name] = value
-    return found
-
-
-def _no_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _damaged(name: str, reason: str) -> ModelFileError:
-    words = " ".join(reason.split())
-    return ModelFileError(f"{name} is damaged: {words[:300]}", expected="a whole model file", advice=SAVE_AGAIN)
-
-
 def from_bytes(data: bytes, *, name: str = "the file") -> TrainedModel:
     """Return the model that `to_bytes` turned into `data`.
 
@@ -256,20 +121,13 @@ def from_bytes(data: bytes, *, name: str = "the file") -> TrainedModel:
     ModelFileError
         See `load`.
     """
-    described = _described(io.BytesIO(data), len(data), name)
+    return _restored(*tensor_file.unpack(data, format=FORMAT, name=name), name=name)
+
+
+def _restored(configuration: dict[str, Any], tensors: dict[str, Any], *, name: str) -> TrainedModel:
     try:
-        tensors = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise _damaged(name, str(error)) from error
-    try:
-        sound = _digest(described["configuration"], tensors) == described["sha256"]
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name, "its configuration is no JSON") from error
-    if not sound:
-        raise _damaged(name, "its content does not fit its checksum")
-    try:
-        return restored(checked(described["configuration"], CONFIGURATION), tensors)
+        return restored(checked(configuration, CONFIGURATION), tensors)
     except BackendError:
         raise  # the file may be sound: it is this process that cannot use it
     except (LossmithError, ConfigurationError, ValueError, RecursionError) as error:
-        raise _damaged(name, str(error)) from error
+        raise tensor_file.damaged(name, str(error)) from error

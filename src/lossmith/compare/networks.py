@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lossmith._errors import InvalidInputError, ShapeError
-from lossmith.compare.encodings import FittedEncoding
 from lossmith.losses import Head, Loss
 from lossmith.losses._adapters import keras_namespace
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import MODELS, Model
 from lossmith.training import load_keras
 

@@ -20,10 +20,10 @@ from lossmith.compare.defaults import (
     default_lengths,
     default_rate,
 )
-from lossmith.compare.encodings import fit_encoding
 from lossmith.compare.image_defaults import defaults_for
 from lossmith.losses import EVERY, LOSSES, PUBLISHED, Loss
 from lossmith.losses import get as get_loss
+from lossmith.losses.encoding import fit_encoding
 
 if TYPE_CHECKING:
     from lossmith.data import Dataset

@@ -9,6 +9,8 @@ from typing import Any
 
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import from_json
+from lossmith.compare._model_store import KIND as MODELS
+from lossmith.compare._model_store import from_text
 from lossmith.compare._spec import Comparison
 from lossmith.compare.ending import WINNER, PathType, run_stored
 from lossmith.compare.model_file import from_bytes
@@ -67,6 +69,10 @@ def resume(
     with Store.open(store, create=False) as opened:
         number = run if run is not None else _latest_open(opened)
         row = opened.run(number)
+        if row.kind == MODELS:
+            from lossmith.compare.model_axis import resume_models
+
+            return resume_models(store, number, progress=progress)  # type: ignore[return-value]
         finished = opened.result(number)
         if finished is not None:
             if save_model is not None:
@@ -117,6 +123,12 @@ def repeat(
     """
     with Store.open(store, create=False) as opened:
         row = opened.run(run if run is not None else opened.latest())
+        if row.kind == MODELS:
+            raise InvalidInputError(
+                f"run {row.run} compares models",
+                expected="a comparison of losses",
+                advice="compare again in a new store",
+            )
         plan = _plan_again(row, source, model)
         number = opened.create_run(
             kind="compare",
@@ -157,6 +169,8 @@ def load(run: int | None = None, *, store: PathType) -> Comparison:
                 expected="a comparison that has ended",
                 advice=f"go on with it: lossmith runs resume {number} --store {store}",
             )
+        if opened.run(number).kind == MODELS:
+            return from_text(text)  # type: ignore[return-value]
         return replace(from_json(text), run=number)
 
 

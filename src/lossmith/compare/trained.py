@@ -12,12 +12,13 @@ import numpy as np
 from lossmith._errors import DataError, InvalidInputError, ShapeError
 from lossmith._names import Value
 from lossmith.compare import calibration, networks
-from lossmith.compare.encodings import FittedEncoding, classes, predictions
+from lossmith.compare.encodings import classes, predictions
 from lossmith.data import Encoder, NewRows, read_rows
 from lossmith.losses import Loss, Task
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import Model
 
-__all__ = ["TrainedModel"]
+__all__ = ["TrainedModel", "read_for"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -94,21 +95,7 @@ class TrainedModel:
         DataError
             A column misses, or its values do not fit.
         """
-        rows = read_rows(source, self.encoder.configuration())
-        if isinstance(rows.features, np.ndarray):
-            return rows
-        said = list(rows.decisions)
-        for column in self.encoder.columns:
-            # rare levels were grouped on purpose: there an unknown one is nothing special
-            if column.kind == "category" and not column.notation:
-                values = rows.features[column.name].drop_nulls()
-                unseen = values.filter(~values.is_in(list(column.levels))).unique(maintain_order=True)
-                if len(unseen):
-                    shown = ", ".join(repr(level[:40]) for level in unseen.head(3))
-                    said.append(
-                        f"Column {column.name!r} has {len(unseen)} levels that training did not see, such as {shown}."
-                    )
-        return NewRows(rows.features, tuple(said))
+        return read_for(self.encoder, source)
 
     def encode(self, source: Any) -> np.ndarray:
         """Return the inputs of new rows, shape `(n_samples, *input_shape)`, float32."""
@@ -221,6 +208,25 @@ class TrainedModel:
             f"<TrainedModel of {self.target_name!r}: {self.model} trained with {self.loss}, "
             f"{' x '.join(map(str, self.input_shape))} inputs>"
         )
+
+
+def read_for(encoder: Encoder, source: Any) -> NewRows:
+    """Return new rows as an encoder takes them, with one sentence for whatever is noteworthy; see `TrainedModel.read`."""
+    rows = read_rows(source, encoder.configuration())
+    if isinstance(rows.features, np.ndarray):
+        return rows
+    said = list(rows.decisions)
+    for column in encoder.columns:
+        # rare levels were grouped on purpose: there an unknown one is nothing special
+        if column.kind == "category" and not column.notation:
+            values = rows.features[column.name].drop_nulls()
+            unseen = values.filter(~values.is_in(list(column.levels))).unique(maintain_order=True)
+            if len(unseen):
+                shown = ", ".join(repr(level[:40]) for level in unseen.head(3))
+                said.append(
+                    f"Column {column.name!r} has {len(unseen)} levels that training did not see, such as {shown}."
+                )
+    return NewRows(rows.features, tuple(said))
 
 
 def _check_finite(raw: np.ndarray) -> None:

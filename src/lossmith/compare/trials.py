@@ -15,11 +15,12 @@ import numpy as np
 
 from lossmith import data as datasets
 from lossmith.compare import calibration, metrics
-from lossmith.compare.encodings import FittedEncoding, classes, fit_encoding, predictions
+from lossmith.compare.encodings import classes, predictions
 from lossmith.compare.image_defaults import rows_of
 from lossmith.compare.plan import Plan
 from lossmith.data import Split
 from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding, fit_encoding
 from lossmith.training import GroupData, GroupResult, Part
 
 __all__ = ["HeadProgram", "Judged", "Seat", "Seats", "engine_seed", "group_arrays", "group_data", "head_programs"]

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from lossmith.drift._concept import CONCEPT_DETECTORS, concept_drift
     from lossmith.drift._detectors import DETECTORS, Detector
     from lossmith.drift._edges import RULES
-    from lossmith.drift._monitor import Monitor, Window
+    from lossmith.drift._monitor import Monitor
     from lossmith.drift._partitions import profile_partitions
     from lossmith.drift._power import detectable_shift, power
     from lossmith.drift._profile import profile
     from lossmith.drift._records import ColumnProfile, Profile
     from lossmith.drift._result import ColumnDrift, Drift, Judgement
+    from lossmith.drift._window import Window
 
 __all__ = [
     "CHECKS",
@@ -51,7 +52,7 @@ _HOMES = {
     "CONCEPT_DETECTORS": "_concept",
     "ChangePoint": "_changes",
     "Monitor": "_monitor",
-    "Window": "_monitor",
+    "Window": "_window",
     "change_points": "_changes",
     "concept_drift": "_concept",
     "DETECTORS": "_detectors",

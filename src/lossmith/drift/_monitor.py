@@ -3,66 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lossmith._errors import DataError, DomainError, InvalidInputError, UnknownNameError, did_you_mean
+from lossmith._errors import DataError, InvalidInputError, UnknownNameError, did_you_mean
 from lossmith.drift._compare import compare
 from lossmith.drift._profile import profile
+from lossmith.drift._profile_file import is_profile
 from lossmith.drift._records import Profile
 from lossmith.drift._result import Drift
 from lossmith.drift._sequential import Evidence, simes
 from lossmith.drift._source import open_source
+from lossmith.drift._window import Window, check_choices
 
 __all__ = ["Monitor", "Window"]
 
 ERROR = "(error)"  # the column that says whether a prediction was wrong
-_EVERY = re.compile(r"\d+(us|ms|s|m|h|d|w|mo|q|y)")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One window and what was decided after it.
-
-    Attributes
-    ----------
-    number : int
-        From 1.
-    first, last : int
-        Rows of the stream, from 1.
-    time : str
-        When it begins, for windows by time; empty otherwise.
-    rows : int
-    p_value : float
-        Of the window, all columns together (Simes).
-    evidence, threshold : float
-        The alarm sounds where evidence reaches the threshold.
-    alarm : bool
-    since : int
-        The window in which the change began, by the largest product of evidence.
-    drifted : tuple of str
-        Columns that differ in this window from everything before, the largest effect first.
-    words : str
-        What changed in the first of them.
-    """
-
-    number: int
-    first: int
-    last: int
-    time: str
-    rows: int
-    p_value: float
-    evidence: float
-    threshold: float
-    alarm: bool
-    since: int
-    drifted: tuple[str, ...]
-    words: str
 
 
 class Monitor:
@@ -87,6 +47,9 @@ class Monitor:
         With both, a column `(error)` is watched: the share of wrong predictions.
     store : path, optional
         SQLite file that keeps the state; `Monitor.open` goes on from it.
+    blocks : int, "auto" or None
+        Rows of a window are alike to their neighbours: relabel blocks of so many rows, see `compare`. The reference must
+        then be rows in their order, and it is kept with all quiet windows.
     seed : int
 
     Examples
@@ -113,13 +76,18 @@ class Monitor:
         target: str | None = None,
         prediction: str | None = None,
         store: str | os.PathLike[str] | None = None,
+        blocks: int | str | None = None,
         seed: int = 0,
     ) -> None:
-        _check(window, time, run_length, target, prediction)
+        check_choices(window, time, run_length, target, prediction)
+        if not (blocks is None or blocks == "auto" or (isinstance(blocks, int) and blocks >= 1)):
+            raise InvalidInputError(f"blocks={blocks!r}", expected="a number of rows, 'auto' or None")
         self._choices: dict[str, Any] = {
             "window": window, "time": time, "run_length": float(run_length), "minimum_effect": minimum_effect, "level": level,
             "detectors": list(detectors) if detectors is not None else None, "target": target, "prediction": prediction, "seed": seed,
+            "blocks": blocks,
         }  # fmt: skip
+        self._history = self._rows_of(reference) if blocks is not None else None
         self._past = self._profiled(reference)
         self._evidence = Evidence()
         self._windows: list[Window] = []
@@ -148,6 +116,7 @@ class Monitor:
         monitor = cls.__new__(cls)
         monitor._choices = state["choices"]
         monitor._past = state["past"]
+        monitor._history = state["history"]
         monitor._evidence = Evidence(**state["evidence"])
         monitor._windows = windows
         monitor._waiting = state["waiting"]
@@ -162,6 +131,7 @@ class Monitor:
         return {
             "choices": self._choices,
             "past": self._past,
+            "history": self._history,
             "evidence": evidence,
             "waiting": self._waiting,
             "rows": self._rows,
@@ -220,6 +190,7 @@ class Monitor:
             None keeps the present one.
         """
         if reference is not None:
+            self._history = self._rows_of(reference) if self._choices.get("blocks") is not None else None
             self._past = self._profiled(reference)
         self._evidence = Evidence(windows=self._evidence.windows, since=self._evidence.windows + 1)
         self._keep([])
@@ -227,15 +198,23 @@ class Monitor:
     def _profiled(self, reference: Any) -> Profile:
         if isinstance(reference, Profile):
             return reference
-        if isinstance(reference, str | os.PathLike):
-            from lossmith.drift._profile_file import is_profile
-
-            if is_profile(Path(reference)):
-                return Profile.read(reference)
+        if isinstance(reference, str | os.PathLike) and is_profile(Path(reference)):
+            return Profile.read(reference)
         if self._choices["target"] is None and self._choices["time"] is None:
             return profile(reference)
         frame = self._framed(reference, times=False)
         return profile(frame, columns=[name for name in frame.columns if name != self._choices["time"]])
+
+    def _rows_of(self, reference: Any) -> pl.DataFrame:
+        """Return the rows of a reference in their order, which blocks need."""
+        if isinstance(reference, Profile) or (isinstance(reference, str | os.PathLike) and is_profile(Path(reference))):
+            raise InvalidInputError(
+                "blocks with a stored profile",
+                expected="the rows of the reference, in their order",
+                advice="give the data",
+            )
+        frame = self._framed(reference, times=False)
+        return frame.select(name for name in frame.columns if name != self._choices["time"])
 
     def _framed(self, rows: Any, *, times: bool = True) -> pl.DataFrame:
         source = open_source(rows)
@@ -309,7 +288,13 @@ class Monitor:
         choices = self._choices
         options: Mapping[str, Any] = {name: choices[name] for name in ("detectors", "minimum_effect", "level")}
         number = self._evidence.windows + 1
-        result = compare(self._past, frame, joint=None, resamples=19_999, seed=choices["seed"] + number, **options)
+        if self._history is None:
+            result = compare(self._past, frame, joint=None, resamples=19_999, seed=choices["seed"] + number, **options)
+        else:
+            now = frame.select(name for name in frame.columns if name != choices["time"])
+            result = compare(
+                self._history, now, joint=None, resamples=19_999, seed=choices["seed"] + number, blocks=choices["blocks"], **options
+            )  # fmt: skip
         p_values = [column.p_value for column in result.columns if column.p_value == column.p_value]
         broken = any(
             column.status == "gone" or (column.drifted and column.p_value != column.p_value)
@@ -334,6 +319,9 @@ class Monitor:
 
             later = counted(open_source(frame), self._past)
             self._past = replace(self._past.merge(later), name=self._past.name)
+            if self._history is not None:
+                rows = frame.select(name for name in frame.columns if name in self._history.columns)
+                self._history = pl.concat([self._history, rows], how="diagonal_relaxed")
         return window
 
     def _keep(self, found: Sequence[Window]) -> None:
@@ -363,27 +351,3 @@ class Monitor:
         return (
             f"<Monitor: {len(self._windows)} windows, {len(self.alarms)} alarms, evidence {self._evidence.total:.3g}>"
         )
-
-
-def _check(window: int | str, time: str | None, run_length: float, target: str | None, prediction: str | None) -> None:
-    if isinstance(window, str):
-        if not _EVERY.fullmatch(window) or int(re.match(r"\d+", window).group()) < 1:  # type: ignore[union-attr]
-            raise InvalidInputError(
-                f"window={window!r}", expected="rows, or a length of time such as '1d', '6h' or '1mo'"
-            )
-        if time is None:
-            raise InvalidInputError(
-                f"window={window!r} without time=", expected="the column of dates", advice="say time='...'"
-            )
-    elif not isinstance(window, int) or window < 1:
-        raise InvalidInputError(f"window={window!r}", expected="at least one row")
-    elif time is not None:
-        raise InvalidInputError(
-            f"time={time!r} with a window of {window} rows", expected="a length of time, such as window='1d'"
-        )
-    if not 1 < run_length < 1e12:
-        raise DomainError(
-            f"run_length={run_length!r}", expected="a number of windows above 1", advice="1000 is the default"
-        )
-    if (target is None) != (prediction is None):
-        raise InvalidInputError("target without prediction, or the reverse", expected="both or none")

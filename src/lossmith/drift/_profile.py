@@ -45,7 +45,7 @@ def profile(
     Parameters
     ----------
     data : path, frame, array, mapping of arrays, or a list of these
-        Parquet files and lazy frames are streamed and may be larger than memory.
+        Parquet files, CSV files of 128 MB and more and lazy frames are read piece by piece and may be larger than memory.
     rule : {"quantile", "freedman_diaconis", "bayesian_blocks"}
         How edges are placed, from at most 131,072 rows from all over the data; see `RULES`.
     n_bins : int

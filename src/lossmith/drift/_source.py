@@ -15,6 +15,7 @@ from lossmith._errors import DataError, InvalidInputError
 from lossmith.data._files import find_file, read_table
 from lossmith.data._frames import is_frame, to_polars
 from lossmith.data._values import quoted
+from lossmith.drift import _text
 
 __all__ = ["Batch", "Source", "open_source"]
 
@@ -122,6 +123,9 @@ def _file(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None)
         parquet = stream.read(4) == b"PAR1"
     if parquet:
         return _parquet(place)
+    streamed = _text.scanned(place)
+    if streamed is not None:
+        return _csv(streamed[0], place.name, streamed[1])
     table = read_table(place)
     source = _frame(table.frame, place.name, notes=table.decisions)
     return replace(source, textual=all(dtype == pl.String for dtype in table.frame.dtypes))
@@ -134,6 +138,31 @@ def _parquet(place: Path) -> Source:
         raise DataError(
             f"{str(place)!r} is damaged or is no Parquet file", expected="a complete file", advice="copy or export it again"
         ) from error  # fmt: skip
+
+
+def _csv(frame: pl.LazyFrame, name: str, notes: tuple[str, ...]) -> Source:
+    def parts(names: Sequence[str]) -> Iterator[pl.DataFrame]:
+        size = min(BATCH, max(8192, _CELLS // max(1, len(names))))
+        yield from frame.select(names).collect_batches(
+            chunk_size=size, maintain_order=True, lazy=True, engine="streaming"
+        )
+
+    def batches(names: Sequence[str]) -> Iterator[Batch]:
+        try:
+            for part in parts(names):
+                yield {column.name: column for column in part.get_columns()}
+        except pl.exceptions.PolarsError as error:
+            raise _text.unreadable(name, error) from error
+
+    def sample(names: Sequence[str], most: int) -> Batch:
+        return _text.sampled(parts(names), _places(height, most), name=name)
+
+    try:
+        height = int(frame.select(pl.len()).collect(engine="streaming").item())
+        names = tuple(frame.collect_schema().names())
+    except pl.exceptions.PolarsError as error:
+        raise _text.unreadable(name, error) from error
+    return Source(name, names, dict.fromkeys(names, "String"), height, True, batches, sample, notes)
 
 
 def _lazy(frame: pl.LazyFrame, name: str, *, stored: bool = False) -> Source:

@@ -18,7 +18,7 @@ from lossmith.drift._profile_file import from_json
 from lossmith.drift._records import Profile
 
 if TYPE_CHECKING:
-    from lossmith.drift._monitor import Window
+    from lossmith.drift._window import Window
 
 __all__ = ["create", "load", "save"]
 
@@ -75,11 +75,6 @@ def create(path: Path) -> None:
 
 def save(path: Path, state: dict[str, Any], windows: Sequence[Window]) -> None:
     """Write the state and new windows in one transaction."""
-    waiting = b""
-    if state["waiting"] is not None and state["waiting"].height:
-        stream = io.BytesIO()
-        state["waiting"].write_ipc(stream)
-        waiting = stream.getvalue()
     record = {
         "kind": _KIND,
         "version": VERSION,
@@ -90,12 +85,25 @@ def save(path: Path, state: dict[str, Any], windows: Sequence[Window]) -> None:
     with _open(path) as connection:
         connection.executemany(
             "INSERT OR REPLACE INTO monitor VALUES (?, ?)",
-            [("state", json.dumps(record)), ("past", state["past"].to_json()), ("waiting", waiting)],
+            [
+                ("state", json.dumps(record)),
+                ("past", state["past"].to_json()),
+                ("waiting", _packed(state["waiting"])),
+                ("history", _packed(state["history"])),
+            ],
         )
         connection.executemany(
             "INSERT OR REPLACE INTO windows VALUES (?, ?)",
             [(window.number, json.dumps(asdict(window))) for window in windows],
         )
+
+
+def _packed(frame: pl.DataFrame | None) -> bytes:
+    if frame is None or not frame.height:
+        return b""
+    stream = io.BytesIO()
+    frame.write_ipc(stream)
+    return stream.getvalue()
 
 
 def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
@@ -106,7 +114,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
     StoreError
         No such file, or it holds no monitor, or a damaged one.
     """
-    from lossmith.drift._monitor import Window
+    from lossmith.drift._window import Window
 
     if not path.is_file():
         raise StoreError(f"no file {str(path)!r}", expected="the state of a monitor", advice="check the path")
@@ -118,7 +126,11 @@ def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
         if record["kind"] != _KIND or record["version"] > VERSION:
             raise ValueError("of another kind or version")
         past: Profile = from_json(held["past"])
-        waiting = pl.read_ipc(io.BytesIO(held["waiting"])) if held["waiting"] else None
+        waiting, history = (
+            pl.read_ipc(io.BytesIO(held[key])) if held.get(key) else None for key in ("waiting", "history")
+        )
+        if record["choices"].get("blocks") is not None and history is None:
+            raise ValueError("the rows of its reference are gone")
         windows = []
         for (text,) in rows:
             fields = json.loads(text)
@@ -128,6 +140,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
     return {
         "choices": record["choices"],
         "past": past,
+        "history": history,
         "evidence": record["evidence"],
         "waiting": waiting,
         "rows": record["rows"],

@@ -12,6 +12,9 @@ __all__ = ["Cells", "side_by_side"]
 
 _LEAST = 1.0  # rows that the smaller sample is expected to hold in a cell of its own
 _LEAST_OF_MANY = 50.0  # the same of ordered cells where samples are large: the chi-squared law then holds
+_KEPT = 0.75  # of the cells: beside one value that nearly all rows have, the others must not vanish in its cell
+_SEEN = 3.0  # rows that the reference is expected to hold of a value that has a cell of its own: it lacks one in twenty of these
+_LOOSE = 20.0  # rows that the smaller sample is expected to hold in a cell of rare values: one row more or less is a fifth of their error
 Ends = tuple[float, float]
 
 
@@ -50,7 +53,9 @@ def side_by_side(reference: ColumnProfile, current: ColumnProfile) -> Cells:
 
     Cells that nobody is in vanish; cells in which the smaller sample expects less than one row are joined to their
     neighbour, or to one cell of rare levels. Which cells are joined depends on the pooled counts alone, so that
-    relabelling the rows leaves them as they are and a permutation test stays exact.
+    relabelling the rows leaves them as they are and a permutation test stays exact. Rare values of a column of few
+    different values are joined with what lies between them: the reference has given a cell to those that it happens to
+    hold, and to none that only the current data hold.
     """
     share = min(reference.n, current.n) / max(1, reference.n + current.n)
     if reference.ordered:
@@ -74,34 +79,60 @@ Found = tuple[list[Ends | str], list[tuple[int, int]], np.ndarray]
 
 def _ordered(reference: ColumnProfile, current: ColumnProfile, share: float) -> Found:
     ends = np.concatenate([[-np.inf], reference.edges, [np.inf]])
-    least = _LEAST_OF_MANY if min(reference.n, current.n) >= 1.5 * _LEAST_OF_MANY * len(ends) else _LEAST
+    held = reference.cells + current.cells
+    groups = np.full(len(held), -1, np.int64)
+    loose = _loose(reference, current)
+    joined = _joined(held * share, loose, _LEAST)
+    if min(reference.n, current.n) >= 1.5 * _LEAST_OF_MANY * len(ends):
+        fewer = _joined(held * share, loose, _LEAST_OF_MANY)
+        joined = fewer if len(fewer) >= _KEPT * len(joined) else joined
     names: list[Ends | str] = []
     counts: list[tuple[int, int]] = []
-    groups = np.full(len(reference.cells), -1, np.int64)
-    open_cell: list[int] = []
-    for place in range(len(reference.cells)):
-        if reference.cells[place] + current.cells[place] == 0:
-            continue
-        open_cell.append(place)
-        first, second = int(reference.cells[open_cell].sum()), int(current.cells[open_cell].sum())
-        if (first + second) * share >= least:
-            groups[open_cell] = len(names)
-            names.append((float(ends[open_cell[0]]), float(ends[open_cell[-1] + 1])))
-            counts.append((first, second))
-            open_cell = []
-    if open_cell:
-        first, second = int(reference.cells[open_cell].sum()), int(current.cells[open_cell].sum())
-        high = float(ends[open_cell[-1] + 1])
-        if names:
-            low = names[-1][0]
-            names[-1] = (float(low), high)
-            counts[-1] = (counts[-1][0] + first, counts[-1][1] + second)
-            groups[open_cell] = len(names) - 1
-        else:
-            groups[open_cell] = 0
-            names.append((float(ends[open_cell[0]]), high))
-            counts.append((first, second))
+    for number, places in enumerate(joined):
+        groups[places] = number
+        names.append((float(ends[places[0]]), float(ends[places[-1] + 1])))
+        counts.append((int(reference.cells[places].sum()), int(current.cells[places].sum())))
     return names, counts, groups
+
+
+def _joined(expected: np.ndarray, loose: np.ndarray, least: float) -> list[list[int]]:
+    """Return which neighbours make one cell: as few as hold enough, loose ones among themselves where they hold enough."""
+    made: list[list[int]] = []
+    open_cell: list[int] = []
+
+    def close() -> None:
+        # what is left of loose cells after one of them has closed belongs to it
+        if made and (expected[open_cell].sum() < least or (loose[open_cell].all() and loose[made[-1]].all())):
+            made[-1] += open_cell
+        else:
+            made.append(list(open_cell))
+        open_cell.clear()
+
+    for place in np.flatnonzero(expected):
+        if open_cell and loose[open_cell].all() and not loose[place] and expected[open_cell].sum() >= least:
+            close()
+        open_cell.append(int(place))
+        all_loose = bool(loose[open_cell].all())
+        if expected[open_cell].sum() >= (max(least, _LOOSE) if all_loose else least):
+            if all_loose:
+                made.append(list(open_cell))
+                open_cell.clear()
+            else:
+                close()
+    if open_cell:
+        close()
+    return made
+
+
+def _loose(reference: ColumnProfile, current: ColumnProfile) -> np.ndarray:
+    """Return which cells of a column of few different values hold what the reference might as well have lacked or held."""
+    edges = reference.edges
+    if not len(edges) or len(edges) % 2 or (np.nextafter(edges[::2], np.inf) != edges[1::2]).any():
+        return np.zeros(len(reference.cells), bool)
+    expected = (reference.cells + current.cells) * (reference.n / max(1, reference.n + current.n))
+    found = expected < _SEEN
+    found[::2] = True  # between the values
+    return found
 
 
 def _levels(reference: ColumnProfile, current: ColumnProfile, share: float) -> Found:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossmith.estimators._classical import CLASSICAL, classical
-    from lossmith.estimators._classical_file import load_classical, save_classical
+    from lossmith.estimators._classical_file import check_skops, load_classical, save_classical
     from lossmith.estimators._evaluation import (
         Confusion,
         adjusted_r2,
@@ -47,6 +47,7 @@ __all__ = [
     "SomMap",
     "TemperatureScaling",
     "adjusted_r2",
+    "check_skops",
     "classical",
     "confusion",
     "fairness",
@@ -64,6 +65,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "check_skops": "_classical_file",
     "load_classical": "_classical_file",
     "save_classical": "_classical_file",
     "CLASSICAL": "_classical",

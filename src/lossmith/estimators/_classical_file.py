@@ -18,7 +18,7 @@ import numpy as np
 from lossmith import _tensor_file as tensor_file
 from lossmith._errors import InvalidInputError, MissingExtraError, ModelFileError
 
-__all__ = ["load_classical", "save_classical"]
+__all__ = ["check_skops", "load_classical", "save_classical"]
 
 # of address space: what Python with scikit-learn takes, and room for a model
 MEMORY = 4 * 2**30
@@ -26,6 +26,9 @@ SECONDS = 60
 LARGEST = 2**30  # bytes of a file
 # skops does not trust trees, whose nodes name each other by number: they are accepted, and their numbers checked
 TREE = "sklearn.tree._tree.Tree"
+PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+# records of two numbers and of what they calibrate
+ACCEPTED = (TREE, PREDICTOR, "sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
 
 _CHILD = """
 import resource, sys
@@ -33,11 +36,11 @@ path, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 import skops.io
-names = set(skops.io.get_untrusted_types(file=path)) - {sys.argv[4]}
+names = set(skops.io.get_untrusted_types(file=path)) - set(sys.argv[4:])
 if names:
     print(", ".join(sorted(names))[:300], file=sys.stderr)
     sys.exit(3)
-skops.io.load(path, trusted=[sys.argv[4]])
+skops.io.load(path, trusted=sys.argv[4:])
 """
 
 
@@ -49,6 +52,16 @@ def _skops() -> Any:
             "skops is not installed", expected="the extra `classical`", advice="pip install 'lossmith[classical]'"
         ) from error
     return skops.io
+
+
+def check_skops() -> None:
+    """Say that skops is missing, before anything is trained that only it can save.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    _skops()
 
 
 def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
@@ -71,7 +84,7 @@ def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
             f"{type(estimator).__name__} cannot be written: {' '.join(str(error).split())[:200]}",
             expected="an estimator of scikit-learn",
         ) from error
-    unknown = set(skops.get_untrusted_types(data=data)) - {TREE}
+    unknown = set(skops.get_untrusted_types(data=data)) - set(ACCEPTED)
     if unknown:
         raise InvalidInputError(
             f"{type(estimator).__name__} holds {', '.join(sorted(unknown))[:200]}",
@@ -102,7 +115,7 @@ def load_classical(path: tensor_file.PathType) -> Any:
     if size > LARGEST:
         raise ModelFileError(f"{name} has {size:,} bytes", expected=f"at most {LARGEST:,}")
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-I", "-c", _CHILD, str(Path(path).resolve()), str(MEMORY), str(SECONDS), TREE]
+    command = [sys.executable, "-I", "-c", _CHILD, str(Path(path).resolve()), str(MEMORY), str(SECONDS), *ACCEPTED]
     try:
         child = subprocess.run(  # noqa: S603 - our own program, no shell
             command, capture_output=True, text=True, check=False, timeout=4 * SECONDS, env=environment
@@ -118,32 +131,48 @@ def load_classical(path: tensor_file.PathType) -> Any:
     if child.returncode:
         lines = child.stderr.strip().splitlines() or [f"the process that opened it ended with {child.returncode}"]
         raise tensor_file.damaged(name, lines[-1])
-    found = skops.load(Path(path), trusted=[TREE])
-    for tree in _trees(found, set()):
-        if not _is_sound(tree):
+    found = skops.load(Path(path), trusted=list(ACCEPTED))
+    for tree, n_features in _trees(found, set(), 0):
+        if not (_is_sound(tree) if n_features < 0 else _is_sound_predictor(tree, n_features)):
             raise tensor_file.damaged(name, "a tree whose nodes or inputs do not exist")
     return found
 
 
-def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield every tree within an estimator, its parts and their lists."""
+def _trees(value: Any, seen: set[int], n_features: int) -> Iterator[tuple[Any, int]]:
+    """Yield every tree within an estimator, its parts and their lists; with -1, or the inputs of the estimator around it."""
     if id(value) in seen or isinstance(value, str | bytes | int | float):
         return
     seen.add(id(value))
-    if f"{type(value).__module__}.{type(value).__qualname__}" == TREE:
-        yield value
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if kind in (TREE, PREDICTOR):
+        yield value, -1 if kind == TREE else n_features
     elif isinstance(value, np.ndarray):
         if value.dtype == object:
             for entry in value.ravel().tolist():
-                yield from _trees(entry, seen)
+                yield from _trees(entry, seen, n_features)
     elif isinstance(value, Mapping):
         for entry in value.values():
-            yield from _trees(entry, seen)
+            yield from _trees(entry, seen, n_features)
     elif isinstance(value, list | tuple):
         for entry in value:
-            yield from _trees(entry, seen)
+            yield from _trees(entry, seen, n_features)
     elif hasattr(value, "__dict__"):
-        yield from _trees(vars(value), seen)
+        inside = vars(value).get("n_features_in_", n_features)
+        yield from _trees(vars(value), seen, inside if isinstance(inside, int) else n_features)
+
+
+def _is_sound_predictor(tree: Any, n_features: int) -> bool:
+    """Return the same of a tree of histogram boosting, whose nodes are records of one array."""
+    nodes, bits = tree.nodes, (tree.raw_left_cat_bitsets, tree.binned_left_cat_bitsets)
+    count, here = len(nodes), np.arange(len(nodes))
+    inner = nodes["is_leaf"] == 0
+    forward = all(
+        ((nodes[side][inner] > here[inner]) & (nodes[side][inner] < count)).all() for side in ("left", "right")
+    )
+    chosen = inner & (nodes["is_categorical"] != 0)
+    sets = all(one.ndim == 2 and one.shape[1] == 8 and (nodes["bitset_idx"][chosen] < len(one)).all() for one in bits)
+    known = (nodes["feature_idx"][inner] >= 0) & (nodes["feature_idx"][inner] < n_features)
+    return bool(count and forward and known.all() and (sets or not chosen.any()))
 
 
 def _is_sound(tree: Any) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from lossmith import losses
-from lossmith._errors import InvalidInputError
+from lossmith._errors import DomainError, InvalidInputError
 from lossmith.estimators._rbf_network import Network
 from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding, fit_encoding
 
-__all__ = ["EncodedTargets", "chosen_loss"]
+__all__ = ["EncodedTargets", "chosen_loss", "fitted_encoding"]
 
 
 def chosen_loss(loss: Any, tasks: Sequence[str]) -> Loss:
@@ -58,28 +59,12 @@ class EncodedTargets:
     scale: float = 1.0
 
     @classmethod
-    def of_values(cls, loss: Loss, target: np.ndarray) -> EncodedTargets:
-        """Return numbers as the loss reads them; its domain is checked."""
-        center, scale = 0.0, 1.0
-        if loss.encoding == "standardized":
-            center, scale = float(target.mean()), float(target.std()) or 1.0
-        elif loss.encoding == "mean_scaled":
-            scale = float(target.mean()) or 1.0
-        values = (target - center) / scale
+    def of(cls, loss: Loss, target: np.ndarray, *, n_classes: int = 0) -> EncodedTargets:
+        """Return class numbers or values as the loss reads them; their domain is checked."""
+        encoding = fit_encoding(loss.encoding, target, n_classes=n_classes)
+        values = encoding.encode(target, dtype=np.float64)
         loss.check_targets(values)
-        return cls(loss, values, loss.units(None), center, scale)
-
-    @classmethod
-    def of_classes(cls, loss: Loss, ids: np.ndarray, n_classes: int) -> EncodedTargets:
-        """Return class numbers as the loss reads them."""
-        encoded = {
-            "zero_one": lambda: ids.astype(np.float64),
-            "minus_one_one": lambda: 2.0 * ids - 1.0,
-            "distribution": lambda: np.eye(n_classes)[ids],
-            "class_ids": lambda: ids.astype(np.float64),
-        }[loss.encoding]()
-        loss.check_targets(encoded)
-        return cls(loss, encoded, loss.units(n_classes))
+        return cls(loss, values, loss.units(n_classes or None), encoding.center, encoding.scale)
 
     def rescaled(self, network: Network) -> Network:
         """Return a network for values in units of the target as one for encoded values, where the head is linear.
@@ -91,3 +76,42 @@ class EncodedTargets:
         tail = network.tail / self.scale
         tail[0] -= self.center / self.scale
         return replace(network, tail=tail, units=network.units / self.scale)
+
+
+def fitted_encoding(
+    loss: Loss, target: np.ndarray, *, n_classes: int = 0, weight: np.ndarray | None = None
+) -> FittedEncoding:
+    """Return the encoding of `loss` with its constants taken from training targets, after checking their domain.
+
+    Parameters
+    ----------
+    loss : Loss
+    target : ndarray of shape (n_samples,)
+        Class ids or values.
+    n_classes : int
+        0 for regression.
+    weight : ndarray of shape (n_samples,) or None
+        By which mean and deviation are weighted.
+
+    Raises
+    ------
+    DomainError
+        Targets outside the interval of the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossmith import losses
+    >>> found = fitted_encoding(losses.get("mse"), np.array([1.0, 3.0]))
+    >>> found.encode(np.array([5.0])), found.decode(np.array([3.0]))
+    (array([3.], dtype=float32), array([5.]))
+    """
+    encoding = fit_encoding(loss.encoding, target, n_classes=n_classes, weight=weight)
+    outside = np.asarray(loss.outside(encoding.encode(target)))
+    if outside.any():
+        raise DomainError(
+            f"{int(outside.sum())} of {len(target)} targets outside the domain of {loss}",
+            expected=f"targets in {loss.interval}",
+            advice=loss.when_not,
+        )
+    return encoding

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from lossmith._errors import InvalidInputError
-from lossmith.estimators._loss_targets import TargetEncoding, fitted_encoding
+from lossmith.estimators._encoded_targets import fitted_encoding
 from lossmith.losses import Loss
+from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import get as get_model
 from lossmith.training import GradientProcedure, GroupData, Part, Schedule, Trainer, load_keras
 from lossmith.training.optimizers import make_optimizer
@@ -82,7 +83,7 @@ class Trained:
     curve : ndarray of shape (n_epochs,)
         Mean training loss of each epoch that was trained.
     validation_curve : ndarray of shape (n_epochs,) or None
-    encoding : TargetEncoding
+    encoding : FittedEncoding
     best_epoch : int
     diverged : bool
     """
@@ -90,7 +91,7 @@ class Trained:
     weights: tuple[np.ndarray, ...]
     curve: np.ndarray
     validation_curve: np.ndarray | None
-    encoding: TargetEncoding
+    encoding: FittedEncoding
     best_epoch: int
     diverged: bool
 
@@ -182,7 +183,7 @@ def _part(inputs: Sequence[np.ndarray], targets: Sequence[Sequence[np.ndarray]],
     return Part(np.stack(inputs), tuple(np.stack([row[k] for row in rows]) for k in range(len(rows[0]))))
 
 
-def _trained(result: Any, fold: int, candidate: int, encoding: TargetEncoding) -> Trained:
+def _trained(result: Any, fold: int, candidate: int, encoding: FittedEncoding) -> Trained:
     last = int(result.last_epoch[fold, candidate])
     validation = result.curves.get("validation_loss")
     return Trained(

@@ -104,7 +104,7 @@ class RBFNetworkRegressor(RegressorMixin, MultiOutputMixin, RBFNetworkBase):
         self.__dict__.pop("moments_", None)
         if self.loss is not None:
             loss = chosen_loss(self.loss, ("regression",))
-            encoded = EncodedTargets.of_values(loss, targets[:, 0])
+            encoded = EncodedTargets.of(loss, targets[:, 0])
             self.network_ = encoded.rescaled(self.network_)
             self._refine(X, encoded, rng)
             self.loss_, self.target_scale_ = str(loss), (encoded.center, encoded.scale)
@@ -257,7 +257,7 @@ class RBFNetworkClassifier(ClassifierMixin, RBFNetworkBase):
         task = "binary" if len(self.classes_) == 2 else "multiclass"
         loss = chosen_loss(self.loss, (task,))
         ids = np.searchsorted(self.classes_, y)
-        encoded = EncodedTargets.of_classes(loss, ids, len(self.classes_))
+        encoded = EncodedTargets.of(loss, ids, n_classes=len(self.classes_))
         # indicators in [0, 1] become raw scores about -2 and 2, where every head is neither flat nor saturated
         n = self.network_
         center = 0.5 if task == "binary" else 1.0 / len(self.classes_)

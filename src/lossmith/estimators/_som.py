@@ -52,7 +52,8 @@ class SelfOrganizingMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MapVi
         Passes over the rows.
     initial : {"pca", "random", "sample"}
     neighbourhood : {"gaussian", "bubble", "mexican_hat"}
-        The last is for online training: in a batch its negative weights can add up to zero below the fraction.
+        The last is for online training: in a batch its negative weights can add up to zero below the fraction. It pushes units
+        around the winner away, as far as the borders of the data, so that few of them win; take a `final_radius` of about 2.
     decay : {"exponential", "asymptotic", "linear"}
         Of radius and learning rate.
     radius, final_radius : float

@@ -159,7 +159,8 @@ def train_online(
 ) -> np.ndarray:
     r"""Return maps after one step for each row in `orders`: $w_u \mathrel{+}= \eta(t) \, h_t(u, b) (x - w_u)$.
 
-    One compiled loop serves all maps, side by side. Missing values move nothing.
+    One compiled loop serves all maps, side by side. Missing values move nothing. Under the Mexican hat units that are
+    pushed away stop at the borders of the data: pushed ever again they would leave for infinity.
 
     Parameters
     ----------
@@ -172,7 +173,10 @@ def train_online(
     import jax.numpy as jnp
 
     present = np.ones_like(rows.values) if rows.present is None else rows.present
-    arrays = (units, rows.values, present, grid.squares, orders, radii, rates)
+    there = present.astype(bool)
+    low = np.where(there, rows.values, np.inf).min(axis=0)
+    high = np.where(there, rows.values, -np.inf).max(axis=0)
+    arrays = (units, rows.values, present, grid.squares, orders, radii, rates, low, high)
     found = _online(kind, distance)(
         *(jnp.asarray(array, jnp.int32 if array is orders else jnp.float32) for array in arrays)
     )
@@ -198,12 +202,15 @@ def _online(kind: str, distance: str) -> Any:
         bell = jnp.exp(-near / (2.0 * radius**2))
         return bell if kind == "gaussian" else (1.0 - near / radius**2) * bell
 
-    def run(units: Any, values: Any, present: Any, squares: Any, orders: Any, radii: Any, rates: Any) -> Any:
+    def run(
+        units: Any, values: Any, present: Any, squares: Any, orders: Any, radii: Any, rates: Any, low: Any, high: Any
+    ) -> Any:
         def step(w: Any, at: Any) -> Any:
             row, radius, rate = at
             x, m = values[row], present[row]
             h = share(squares[jnp.argmin(apart(x, m, w))], radius)
-            return w + (rate * h)[:, None] * (m * (x - w)), None
+            moved = w + (rate * h)[:, None] * (m * (x - w))
+            return (jnp.clip(moved, low, high) if kind == "mexican_hat" else moved), None
 
         return jax.vmap(lambda w, rows: jax.lax.scan(step, w, (rows, radii, rates))[0])(units, orders)
 

@@ -288,7 +288,6 @@ def _evaluation(iris: Any, cancer: Any, diabetes: Any) -> list[Row]:
     noise = np.random.default_rng(0).normal(size=(30, 20))
     held = float(_model("linear", "regression").fit(noise[:25], diabetes[1][:25]).score(noise[25:], diabetes[1][25:30]))
     adjusted = lossmith.estimators.adjusted_r2(0.05, n_samples=10, n_features=5)
-    shown_ = lossmith.estimators.Confusion(("no", "yes"), np.array([[118, 12], [47, 15]])).table().to_dicts()[1]
     X, y = _scaled(cancer)
     a, b, c, d = train_test_split(X, y, test_size=0.3, random_state=RNG)
     score = _model("logistic", "binary").fit(a, c).predict_proba(b)[:, 1]
@@ -298,9 +297,31 @@ def _evaluation(iris: Any, cancer: Any, diabetes: Any) -> list[Row]:
     return [
         shown("H2-20", CLAIMS["H2-20"], "; ".join(f"{name} {value:.3f}" for name, value in means.items()) + f"; grid search: {search.best_params_['n_neighbors']} neighbours, {search.best_score_:.3f}", means),
         faulty("H2-21", CLAIMS["H2-21"], "0 to 1", f"R2 of noise on held-out rows {held:.2f}; adjusted R2 of 0.05 with 10 rows and 5 inputs {adjusted:.2f}", {"r2": held, "adjusted": adjusted}, wrong=held < 0 and adjusted < 0, remark="both may be negative"),
-        faulty("H2-22", CLAIMS["H2-22"], "names swapped in figure 2.10", f"of 118/12/47/15: precision {shown_['precision']:.4f} = 15/27, recall {shown_['recall']:.4f} = 15/62, specificity {shown_['specificity']:.4f}, F1 {shown_['f1']:.4f}", {name: float(shown_[name]) for name in ("precision", "recall", "specificity", "f1")}, wrong=abs(shown_["precision"] - 15 / 27) < 1e-12, remark="precision divides by what was predicted positive, recall by what is"),
+        _swapped(np.array([[118, 12], [47, 15]])),
         shown("H2-23", CLAIMS["H2-23"], f"breast cancer, held out: ROC-AUC {area:.3f}, log loss {log_loss:.3f}", {"auc": area, "log_loss": log_loss}, remark="probabilities of exactly 0 and 1 give an infinite loss; none is clipped here"),
     ]  # fmt: skip
+
+
+def _swapped(counts: np.ndarray) -> Row:
+    """Compare the source's two quotients with what scikit-learn calls precision and recall on the same rows."""
+    from sklearn.metrics import precision_score, recall_score
+
+    said = np.array([0, 1, 0, 1]).repeat(counts.ravel())
+    actual = np.array([0, 0, 1, 1]).repeat(counts.ravel())
+    hits, positive, predicted = counts[1, 1], counts[1].sum(), counts[:, 1].sum()
+    of_actual, of_predicted = float(hits / positive), float(hits / predicted)
+    precision, recall = float(precision_score(actual, said)), float(recall_score(actual, said))
+    mine = lossmith.estimators.Confusion(("no", "yes"), counts).table().to_dicts()[1]
+    exchanged = np.isclose([of_actual, of_predicted], [recall, precision]).all() and not np.isclose(precision, recall)
+    return faulty(
+        "H2-22", CLAIMS["H2-22"], "names swapped in figure 2.10",
+        f"of 118/12/47/15: {hits}/{positive} = {of_actual:.4f} is what scikit-learn calls recall, {hits}/{predicted} = {of_predicted:.4f} what it calls precision; "
+        f"here precision {mine['precision']:.4f}, recall {mine['recall']:.4f}, specificity {mine['specificity']:.4f}, F1 {mine['f1']:.4f}",
+        {name: float(mine[name]) for name in ("precision", "recall", "specificity", "f1")}
+        | {"sklearn_precision": precision, "sklearn_recall": recall},
+        wrong=bool(exchanged and np.isclose(mine["precision"], precision)),
+        remark="precision divides by what was predicted positive, recall by what is",
+    )  # fmt: skip
 
 
 STUDY = Study(
