@@ -10,7 +10,7 @@ from lossmith._errors import InvalidInputError
 from lossmith._names import split_names
 from lossmith.compare._spec import NotApplicable, Settings
 from lossmith.training import schedules as rate_schedules
-from lossmith.training.optimizers import read_optimizer
+from lossmith.training.optimizers import make_optimizer, read_optimizer
 
 __all__ = ["JOIN", "Variant", "base_loss", "make_variants", "read_factor", "stored", "variants_of"]
 
@@ -108,6 +108,7 @@ def make_variants(
     refused: list[NotApplicable] = []
     for optimizer in optimizers:
         asked = read_optimizer(optimizer)
+        make_optimizer(optimizer)  # whatever it refuses is refused before anything is stored
         size = batch_size if asked.batch_size is None else asked.batch_size
         for schedule in schedules:
             parts = [name for name, levels in ((optimizer, optimizers), (schedule, schedules)) if len(levels) > 1]

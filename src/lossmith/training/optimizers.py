@@ -179,7 +179,7 @@ def _taken(text: str, config: dict[str, Any], known: dict[str, Any]) -> dict[str
         if name not in known:
             raise InvalidInputError(
                 f"{name}={value} in optimizer {text!r}",
-                expected="one of: " + ", ".join(known),
+                expected="a parameter that it takes",
                 advice=did_you_mean(name, known),
             )
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
