@@ -17,7 +17,9 @@ from lossmith.cli import _options as options
 __all__ = ["KINDS", "GenerateOptions", "add", "kind_of"]
 
 # `kind` of a file's configuration -> module and name of a function that takes the path and the options
-KINDS: dict[str, tuple[str, str]] = {}
+KINDS: dict[str, tuple[str, str]] = {
+    "text": ("lossmith.cli._generate_text", "generate"),
+}
 
 _MOST_HEADER = 2**26  # bytes
 _EXAMPLES = (
@@ -34,7 +36,7 @@ class GenerateOptions:
     ----------
     n : int or None
         Number of samples.
-    seed_text, length, temperature, top_k, top_p, stop, greedy
+    seed_text, length, temperature, top_k, top_p, stop, greedy, training_text
         Of language models; None (or False) where nothing was said.
     out : Path or None
     report : Path or None
@@ -50,6 +52,7 @@ class GenerateOptions:
     top_p: float | None = None
     stop: str | None = None
     greedy: bool = False
+    training_text: Path | None = None
     out: Path | None = None
     report: Path | None = None
     seed: int = 0
@@ -139,6 +142,10 @@ def add(app: typer.Typer) -> None:
             str | None, typer.Option("--stop", metavar="TEXT", help="End when this text has been generated.")
         ] = None,
         greedy: Annotated[bool, typer.Option("--greedy", help="Always the likeliest.")] = False,
+        training_text: Annotated[
+            Path | None,
+            typer.Option("--training-text", metavar="FILE", help="Say how much is copied from this text."),
+        ] = None,
         seed: options.Seed = 0,
         out: Annotated[
             Path | None,
@@ -160,6 +167,7 @@ def add(app: typer.Typer) -> None:
             top_p=top_p,
             stop=stop,
             greedy=greedy,
+            training_text=training_text,
             out=out,
             report=report,
             seed=seed,

@@ -9,7 +9,9 @@ import typer
 __all__ = ["PROCEDURES", "add"]
 
 # first word after `train` -> module and name of a Typer command function; an attribute `epilog` of it ends its help
-PROCEDURES: dict[str, tuple[str, str]] = {}
+PROCEDURES: dict[str, tuple[str, str]] = {
+    "lstm-text": ("lossmith.cli._train_text", "lstm_text"),
+}
 
 
 def add(app: typer.Typer) -> None:

@@ -19,6 +19,7 @@ from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.estimators._som_map import SomMap
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
+from lossmith.text.api import TextTraining
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,6 +141,7 @@ _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "lint": (LintResult,),
     "reliability": (ReliabilityCurve,),
     "simple": (ModelComparison, SomMap),
+    "text": (TextTraining,),
 }
 for _home, _results in _HOMES_OF_RESULTS.items():
     for _result in _results:
