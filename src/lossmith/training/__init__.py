@@ -15,6 +15,7 @@ from lossmith.training.export import to_keras
 from lossmith.training.gradient import GradientProcedure, GradientState
 from lossmith.training.groups import train_groups
 from lossmith.training.loop import Trainer
+from lossmith.training.paths import optimizer_path
 
 __all__ = [
     "Batch",
@@ -34,6 +35,7 @@ __all__ = [
     "compilation_cache",
     "group_bytes",
     "load_keras",
+    "optimizer_path",
     "to_keras",
     "train_groups",
     "worker_count",
