@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from lossmith.text._baselines import Baselines, baselines
-from lossmith.text._checks import CHECKS
+from lossmith.text._cells import run_cell
+from lossmith.text._checks import CHECKS, judge_model, judge_text
 from lossmith.text._corpus import Corpus, Vocabulary, make_corpus, read_text, tokenize
 from lossmith.text._model import LanguageModel
 from lossmith.text._ngrams import KneserNey
@@ -26,9 +27,12 @@ __all__ = [
     "TextTraining",
     "Vocabulary",
     "baselines",
+    "judge_model",
+    "judge_text",
     "make_corpus",
     "novelty",
     "read_text",
+    "run_cell",
     "tokenize",
     "train_text",
     "write",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CELLS", "layer"]
+__all__ = ["CELLS", "layer", "run_cell"]
 
 # gates of each cell: how many widths its weights have
 CELLS = {"lstm": 4, "gru": 3, "simple_rnn": 1}
@@ -24,6 +24,26 @@ def layer(kind: str) -> Callable[..., Any]:
     gates in Keras's order; `inputs` are (n_steps, n_rows, n_inputs); the state is (h,) or (h, c), each (n_rows, width).
     """
     return {"lstm": _lstm, "gru": _gru, "simple_rnn": _simple}[kind]()
+
+
+def run_cell(kind: str, weights: tuple[Any, Any, Any], inputs: Any) -> np.ndarray:
+    """Return the outputs of a cell from a state of zeros, shape (n_steps, n_rows, width).
+
+    Parameters
+    ----------
+    kind : {"lstm", "gru", "simple_rnn"}
+    weights : tuple of arrays
+        Kernel, recurrent weights and bias; see `layer`.
+    inputs : array of shape (n_steps, n_rows, n_inputs)
+
+    Examples
+    --------
+    >>> ones = np.ones((1, 4), np.float32)
+    >>> run_cell("lstm", (ones, ones, np.zeros(4, np.float32)), np.zeros((1, 1, 1), np.float32)).ravel().tolist()
+    [0.0]
+    """
+    state = tuple(np.zeros((inputs.shape[1], len(weights[1])), np.float32) for _ in range(2 if kind == "lstm" else 1))
+    return np.asarray(layer(kind)(weights, inputs, state)[0])
 
 
 def _affine(inputs: Any, kernel: Any, bias: Any) -> Any:
