@@ -28,16 +28,16 @@ def lstm_text(
     hidden: Annotated[
         str,
         typer.Option(
-            "--hidden", metavar="W,W", help="Widths of the layers, as 512 or 300x300.", rich_help_panel=_MODEL
+            "--hidden", metavar="W,W", help="Widths of the layers, as 384 or 300x300.", rich_help_panel=_MODEL
         ),
-    ] = "512",
+    ] = "384",
     embedding: Annotated[
         int | None,
         typer.Option(
             "--embedding",
             metavar="N",
             min=0,
-            help="Width of the vectors of tokens; 0 is one-hot, the default of characters.",
+            help="Width of the vectors of tokens; 0 is one-hot; 64 for characters, 128 for words.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -66,7 +66,7 @@ def lstm_text(
     ] = 64,
     learning_rate: Annotated[
         float, typer.Option("--learning-rate", metavar="X", help="Adam's, at its height.", rich_help_panel=_TRAINING)
-    ] = 0.003,
+    ] = 0.004,
     dropout: Annotated[
         float, typer.Option("--dropout", metavar="R", help="Share of values dropped.", rich_help_panel=_TRAINING)
     ] = 0.0,
@@ -150,4 +150,4 @@ def _widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.replace(",", "x").split("x"))
     except ValueError:
-        raise InvalidInputError(f"--hidden {text!r}", expected="widths such as 512 or 300x300") from None
+        raise InvalidInputError(f"--hidden {text!r}", expected="widths such as 384 or 300x300") from None

@@ -48,11 +48,11 @@ class Plan:
         Seconds after which training ends; the rate then falls by the time that has gone.
     """
 
-    epochs: int = 4
-    batch_size: int = 64
+    epochs: int = 8
+    batch_size: int = 32
     window: int = 64
-    learning_rate: float = 0.003
-    dropout: float = 0.0
+    learning_rate: float = 0.004
+    dropout: float = 0.1
     clip_norm: float | None = 1.0
     clip_value: float | None = None
     time_limit: float | None = None

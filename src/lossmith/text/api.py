@@ -188,7 +188,7 @@ def train_text(
     name: str | None = None,
     level: Literal["char", "word"] = "char",
     cell: Cell = "lstm",
-    hidden: tuple[int, ...] = (512,),
+    hidden: tuple[int, ...] = (384,),
     embedding: int | None = None,
     validation: float = 0.1,
     first: int | None = None,
@@ -218,7 +218,7 @@ def train_text(
     hidden : tuple of int
         Widths of the layers.
     embedding : int, optional
-        Width of the vectors of tokens; 0 (one-hot) for characters and 128 for words where nothing is said.
+        Width of the vectors of tokens, 0 for one-hot; 64 for characters and 128 for words where nothing is said.
     sample : Sampling, optional
         How the sample is drawn; by default at temperature 0.8.
     sample_length : int
@@ -239,7 +239,7 @@ def train_text(
     if progress is not None:
         progress(0, 1000, "counting n-grams", "")
     beside = baselines(corpus)
-    width = embedding if embedding is not None else (0 if corpus.vocabulary.level == "char" else 128)
+    width = embedding if embedding is not None else (64 if corpus.vocabulary.level == "char" else 128)
     architecture = Architecture(len(corpus.vocabulary), cell, tuple(hidden), width)
     trained = train(architecture, corpus.train, how, seed=seed, progress=progress, clock=clock)
     if progress is not None:
