@@ -53,11 +53,11 @@ def lstm_text(
     ] = 0.1,
     epochs: Annotated[
         int, typer.Option("--epochs", metavar="N", min=1, help="Passes over the text.", rich_help_panel=_TRAINING)
-    ] = 4,
+    ] = 8,
     batch_size: Annotated[
         int,
         typer.Option("--batch-size", metavar="N", min=1, help="Places read side by side.", rich_help_panel=_TRAINING),
-    ] = 64,
+    ] = 32,
     window: Annotated[
         int,
         typer.Option(
@@ -69,7 +69,7 @@ def lstm_text(
     ] = 0.004,
     dropout: Annotated[
         float, typer.Option("--dropout", metavar="R", help="Share of values dropped.", rich_help_panel=_TRAINING)
-    ] = 0.0,
+    ] = 0.1,
     clip_norm: Annotated[
         float, typer.Option("--clip-norm", metavar="X", help="Longest gradient.", rich_help_panel=_TRAINING)
     ] = 1.0,

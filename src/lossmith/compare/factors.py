@@ -134,7 +134,8 @@ def judge_factors(
 
 def _complete(scores: Mapping[Cell, Floats], n_factors: int) -> tuple[dict[Cell, Floats], tuple[str, ...]]:
     """Return the largest full grid that is left when levels that miss a combination are given up one by one."""
-    cells, left_out = dict(scores), []
+    cells: dict[Cell, Floats] = dict(scores)
+    left_out: list[str] = []
     while True:
         levels = [list(dict.fromkeys(cell[place] for cell in cells)) for place in range(n_factors)]
         missing = [cell for cell in itertools.product(*levels) if cell not in cells]
@@ -234,13 +235,13 @@ def _interaction(
 
     pairs = [(i, j) for i in levels[one] if i != best[one] for j in levels[other] if j != best[other]]
     nothing = "no interaction"
-    scores = {nothing: np.zeros(len(next(iter(cells.values()))))}
+    scores: dict[str, Floats] = {nothing: np.zeros(len(next(iter(cells.values()))))}
     scores |= {f"{i}\n{j}": change(cells, i, j) for i, j in pairs}
-    grids = None
+    grids: dict[str, Floats] | None = None
     if rows is not None:
         kept = _of(rows, cells)
-        grids = {f"{i}\n{j}": change(kept, i, j) for i, j in pairs}
-        grids = {nothing: next(iter(grids.values())) * 0.0, **grids}
+        changes = {f"{i}\n{j}": change(kept, i, j) for i, j in pairs}
+        grids = {nothing: next(iter(changes.values())) * 0.0, **changes}
     judged = verdicts.judge(scores, failure=0.0, rows=grids, reference=nothing, **options)
     contrasts = []
     for i, j in pairs:

@@ -26,7 +26,8 @@ def factor_lines(comparison: Comparison) -> list[str]:
     found = comparison.factors
     if found is None:
         return []
-    lines = [wording.plain(item.sentence) for item in (*found.factors, *found.interactions)]
+    lines = [wording.plain(factor.sentence) for factor in found.factors]
+    lines += [wording.plain(pair.sentence) for pair in found.interactions]
     if found.left_out:
         names = ", ".join(map(wording.plain, found.left_out))
         lines.append(f"not among the factors, since it was not trained with every level of the others: {names}")

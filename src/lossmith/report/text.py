@@ -29,8 +29,8 @@ def draw(result: TextTraining, ax: Axes | None = None) -> Axes:
     ax.plot(
         epochs, [point[2] for point in result.curve], color=palette.style(0).color, lw=1.8, label="training windows"
     )
-    marker = {"marker": "o", "ls": "", "color": palette.style(1).color}
-    ax.plot([result.epochs], [result.nats], label=f"held-out text {result.nats:.3f}", **marker)
+    held = f"held-out text {result.nats:.3f}"
+    ax.plot([result.epochs], [result.nats], label=held, marker="o", ls="", color=palette.style(1).color)
     order = result.baselines.best_order
     name = result.baselines.best_compressor
     for value, label in (

@@ -190,7 +190,7 @@ def _adam() -> Row:
     def loss(point: Any) -> Any:
         return jnp.mean((point[0] * inputs + point[1] - target) ** 2)
 
-    options = {"optimizer": "adam:epsilon=1e-8", "learning_rate": 0.1}
+    options: dict[str, Any] = {"optimizer": "adam:epsilon=1e-8", "learning_rate": 0.1}
     fitted = lossmith.training.optimizer_path(loss, start, steps=1000, **options)[-1]
     square = _path("adam:epsilon=1e-8", [1.0], 0.1, 100)[-1]
 

@@ -71,7 +71,7 @@ def _cell_gap(kind: str) -> float:
     x = rng.normal(size=(2, 7, 3)).astype(np.float32)
     layer(x)
     weights = [np.asarray(v.value) for v in layer.weights]
-    drawn = [w + rng.normal(0, 0.3, w.shape).astype(np.float32) for w in weights[:2]]
+    drawn = [w + np.asarray(rng.normal(0, 0.3, w.shape), np.float32) for w in weights[:2]]
     bias = rng.normal(size=weights[2].shape[-1]).astype(np.float32)
     layer.set_weights([*drawn, np.stack([bias, np.zeros_like(bias)]) if kind == "gru" else bias])
     ours = run_cell(kind, (*drawn, bias), np.moveaxis(x, 1, 0))
@@ -188,7 +188,7 @@ def _stocks() -> Row:
     )
     rmse = float(result.standings[0].metrics["root_mean_squared_error"].mean)
     held = table.tail(result.data.n_test)
-    naive = float(np.sqrt(((held["value"] - held["back_1"]) ** 2).mean()))
+    naive = float(np.sqrt(((held["value"].to_numpy() - held["back_1"].to_numpy()) ** 2).mean()))
     return shown(
         "H-R05", CLAIMS["H-R05"],
         f"{len(frame)} windows of 3 from five prices; a random walk of 160 prices: LSTM RMSE {rmse:.2f} on the last ones, 'as yesterday' {naive:.2f}",

@@ -66,7 +66,7 @@ def _activations() -> Row:
 
     worst = 0.0
     for function in _keras_units().values():
-        slope = np.asarray(jax.vmap(jax.grad(lambda v, f=function: f(v)))(_X.astype(np.float32)), float)  # type: ignore[misc]
+        slope = np.asarray(jax.vmap(jax.grad(lambda v, f=function: f(v)))(_X.astype(np.float32)), float)
         h = 1e-2
         numeric = (np.asarray(function(_X + h), float) - np.asarray(function(_X - h), float)) / (2 * h)
         smooth = np.abs(_X) > 2 * h  # a kink has no slope
