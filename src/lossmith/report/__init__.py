@@ -20,6 +20,7 @@ from lossmith.estimators._som_map import SomMap
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 from lossmith.text.api import TextTraining
+from lossmith.training.landscape import Landscape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,6 +143,7 @@ _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "reliability": (ReliabilityCurve,),
     "simple": (ModelComparison, SomMap),
     "text": (TextTraining,),
+    "landscape": (Landscape,),
 }
 for _home, _results in _HOMES_OF_RESULTS.items():
     for _result in _results:

@@ -71,8 +71,8 @@ def _cell_gap(kind: str) -> float:
     x = rng.normal(size=(2, 7, 3)).astype(np.float32)
     layer(x)
     weights = [np.asarray(v.value) for v in layer.weights]
-    drawn = [w + np.asarray(rng.normal(0, 0.3, w.shape), np.float32) for w in weights[:2]]
-    bias = rng.normal(size=weights[2].shape[-1]).astype(np.float32)
+    drawn = [np.asarray(w + rng.normal(0, 0.3, w.shape), np.float32) for w in weights[:2]]
+    bias = np.asarray(rng.normal(size=weights[2].shape[-1:]), np.float32)
     layer.set_weights([*drawn, np.stack([bias, np.zeros_like(bias)]) if kind == "gru" else bias])
     ours = run_cell(kind, (*drawn, bias), np.moveaxis(x, 1, 0))
     return float(np.abs(np.moveaxis(ours, 0, 1) - np.asarray(layer(x))).max())
