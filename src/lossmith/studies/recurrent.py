@@ -74,7 +74,7 @@ def _cell_gap(kind: str) -> float:
     drawn = [np.asarray(w + rng.normal(0, 0.3, w.shape), np.float32) for w in weights[:2]]
     bias = np.asarray(rng.normal(size=weights[2].shape[-1:]), np.float32)
     layer.set_weights([*drawn, np.stack([bias, np.zeros_like(bias)]) if kind == "gru" else bias])
-    ours = run_cell(kind, (*drawn, bias), np.moveaxis(x, 1, 0))
+    ours = run_cell(kind, (drawn[0], drawn[1], bias), np.moveaxis(x, 1, 0))
     return float(np.abs(np.moveaxis(ours, 0, 1) - np.asarray(layer(x))).max())
 
 
