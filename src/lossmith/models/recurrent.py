@@ -49,7 +49,8 @@ def _build(
     if tokens and embedding:
         made.append(layers.Embedding(tokens, embedding))
     elif tokens:
-        made.append(layers.CategoryEncoding(tokens, output_mode="one_hot"))
+        # one-hot: the rows of a unit matrix that is never trained
+        made.append(layers.Embedding(tokens, tokens, embeddings_initializer="identity", trainable=False))
     elif len(input_shape) == 1:
         made.append(layers.Reshape((input_shape[0], 1)))
     cell = getattr(layers, kind)

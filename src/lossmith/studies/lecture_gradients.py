@@ -276,12 +276,12 @@ def _sentences(quick: bool) -> Row:
     names = ("Doug", "Jane", "Spot")
     rng = np.random.default_rng(0)
     pairs = [(a, b) for a in names for b in names if a != b]
-    text = " ".join(f"{a} saw {b} ." for a, b in (pairs[k] for k in rng.integers(0, 6, 400 if quick else 1500)))
+    text = " ".join(f"{a} saw {b} ." for a, b in (pairs[k] for k in rng.integers(0, 6, 600 if quick else 1000)))
     found = {}
     for cell in ("lstm", "simple_rnn"):
         trained = lossmith.text.train_text(
-            text, name="saw", level="word", cell=cell, hidden=(24,), embedding=8, epochs=30 if quick else 40, batch_size=8,
-            window=16, learning_rate=0.02, sample_length=200,
+            text, name="saw", level="word", cell=cell, hidden=(32,), embedding=0, epochs=60 if quick else 80, batch_size=8,
+            window=24, learning_rate=0.03, dropout=0.0, sample_length=200,
         )  # fmt: skip
         written = trained.model.generate("Doug saw", length=2000, how=lossmith.text.Sampling(temperature=0.5), seed=1)
         sentences = [part.split() for part in written.split(".")[1:-1]]

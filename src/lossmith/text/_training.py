@@ -142,7 +142,8 @@ def train(
     with compilation_cache():
         # each thread has a core of its own
         gradient = _alone(jax.jit(jax.value_and_grad(loss, has_aux=True)).lower(weights, shape, shape, zero, key))
-        update = jax.jit(apply, donate_argnums=(0, 1))
+        slopes = [weights] * shares  # of the same shapes
+        update = jax.jit(apply, donate_argnums=(0, 1)).lower(weights, slots, slopes, np.float32(0)).compile()
     rng = np.random.default_rng([seed, 1])
     states: list[Any] = [zero] * shares
     began, done, curve, recent = clock(), 0, [], []
@@ -170,7 +171,7 @@ def train(
                 found = list(pool.map(lambda k: one(k, first, done), range(shares)))  # noqa: B023
                 states = [after for (_, after), _ in found]
                 weights, slots = update(
-                    weights, slots, [slope for _, slope in found], plan.learning_rate * _factor(part)
+                    weights, slots, [slope for _, slope in found], np.float32(plan.learning_rate * _factor(part))
                 )
                 done += 1
                 recent.append(np.mean([float(value) for (value, _), _ in found]))
@@ -214,7 +215,8 @@ def evaluate(
 ) -> float:
     """Return the mean of -log p of the tokens of a held-out text, in nats; states are carried through it.
 
-    The text is read as 20 streams, each warmed up on the 256 tokens before it (`before` ends where the text begins).
+    The text is read as 20 streams, each warmed up on the 256 tokens before it (`before` ends where the text begins); as one
+    stream where fewer tokens stand before it.
     """
     import jax
     import jax.numpy as jnp
@@ -223,7 +225,7 @@ def evaluate(
     whole = np.concatenate([before[-WARM_UP:], tokens])
     warm = len(whole) - len(tokens)
     n = len(tokens)
-    streams = min(STREAMS, max(1, n // WARM_UP))
+    streams = min(STREAMS, max(1, n // WARM_UP)) if warm == WARM_UP else 1
     length = -(-n // streams)
 
     @jax.jit
@@ -234,9 +236,9 @@ def evaluate(
 
     # stream k predicts tokens k * length ... of the text, and reads from 256 before the first of them
     first = np.arange(streams) * length
-    steps = np.arange(-WARM_UP, length)
+    steps = np.arange(1 - warm, length)
     target = first + steps[:, None]
-    counted = (steps[:, None] >= 0) & (target < n) & (warm + target >= 1)
+    counted = (steps[:, None] >= 0) & (target < n)
     total, state = 0.0, jax.tree.map(jnp.asarray, initial_state(architecture, streams))
     weights = jax.tree.map(jnp.asarray, weights)
     for start in range(0, len(steps), BLOCK):

@@ -165,7 +165,14 @@ def _shares(text: Value) -> list[float]:
 SCHEDULES: Catalogue[ScheduleRecord] = Catalogue(
     "schedule",
     [
-        ScheduleRecord("constant", "the same rate from first to last", {}, _constant, aliases=("none",)),
+        ScheduleRecord(
+            "constant",
+            "the same rate from first to last",
+            {},
+            _constant,
+            reference="Robbins, Monro, A stochastic approximation method, 1951",
+            aliases=("none",),
+        ),
         ScheduleRecord(
             "step",
             "drops by `factor` after each of the shares `at` of the training",
@@ -179,9 +186,16 @@ SCHEDULES: Catalogue[ScheduleRecord] = Catalogue(
             "falls by the same ratio at every step, to the share `end` at the last",
             {"end": 0.01},
             _exponential,
+            reference="Li, Arora, An exponential learning rate schedule for deep learning, 2020",
             aliases=("exponential_decay",),
         ),
-        ScheduleRecord("linear", "falls by the same amount at every step, to the share `end`", {"end": 0.0}, _linear),
+        ScheduleRecord(
+            "linear",
+            "falls by the same amount at every step, to the share `end`",
+            {"end": 0.0},
+            _linear,
+            reference="Li, Yumer, Ramanan, Budgeted training: rethinking deep neural network training under resource constraints, 2020",
+        ),
         ScheduleRecord(
             "cosine",
             "falls along half a cosine to the share `end`",
@@ -203,12 +217,14 @@ SCHEDULES: Catalogue[ScheduleRecord] = Catalogue(
             "rises as `warmup`, then falls as `cosine`",
             {"share": 0.1, "start": 0.01, "end": 0.0},
             _warmup_cosine,
+            reference="Loshchilov, Hutter, SGDR, 2017, after the warm-up of Goyal and others, 2017",
         ),
         ScheduleRecord(
             "plateau",
             "multiplied by `factor` when the training loss has not fallen by `threshold` for `patience` epochs",
             {"factor": 0.5, "patience": 5, "threshold": 0.0001},
             _plateau,
+            reference="Keras, ReduceLROnPlateau; Optax, contrib.reduce_on_plateau",
             aliases=("reduce_on_plateau",),
         ),
     ],
