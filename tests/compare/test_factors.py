@@ -164,8 +164,15 @@ def test_the_whole_way(tmp_path):
     assert json.loads(json.dumps(json.loads(to_json(result))))["factors"]["interactions"]
     trained = lossmith.compare.TrainedModel.load(tmp_path / "winner.safetensors")
     assert trained.training["optimizer"] in ("sgd", "lbfgs")
-    second = repeat(store=store)
-    assert second.standings == result.standings and second.factors == result.factors
+
+
+@pytest.mark.slow
+def test_a_comparison_of_optimisers_repeats_and_resumes(tmp_path):
+    store = tmp_path / "runs.db"
+    result = lossmith.compare("circles", **OPTIONS | {"schedules": "constant,cosine", "seeds": 3}, store=store)
+    again = repeat(store=store)
+    assert again.standings == result.standings and again.factors == result.factors
+    assert result.not_applicable[0].loss == "lbfgs + cosine" and result.factors.left_out == ("lbfgs",)
 
 
 def test_one_optimiser_by_itself_is_an_ordinary_comparison():

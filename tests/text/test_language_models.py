@@ -63,8 +63,9 @@ def test_the_split_is_by_position_and_nothing_is_lost():
 def test_rare_words_are_one_token_which_is_never_written():
     corpus = make_corpus(TEXT, level="word", words=5)
     assert corpus.vocabulary.tokens[0] == UNKNOWN and len(corpus.vocabulary) == 5
-    found = train_text(TEXT, level="word", words=5, hidden=(8,), epochs=1, batch_size=4, window=8, sample_length=200)
-    assert UNKNOWN not in found.sample.text
+    architecture = Architecture(5, "lstm", (4,), 0)
+    model = LanguageModel(architecture, corpus.vocabulary, initial_weights(architecture, seed=0))
+    assert UNKNOWN not in model.generate("the", length=100)
 
 
 @pytest.mark.parametrize(
@@ -179,11 +180,13 @@ def test_training_repeats_and_learns(trained):
 def test_training_never_touches_the_tokens():
     corpus = make_corpus(TEXT)
     before = corpus.train.copy()
-    found = train_text(corpus, hidden=(8,), epochs=1, batch_size=4, window=10)
-    found.model.generate("the", length=30)
+    architecture = Architecture(len(corpus.vocabulary), "lstm", (4,), 0)
+    found = train(architecture, corpus.train, Plan(epochs=1, batch_size=4, window=10), seed=0)
+    LanguageModel(architecture, corpus.vocabulary, found.weights).generate("the", length=30)
     assert (corpus.train == before).all()
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped():
     """A huge rate diverges without end; clipped by norm every step is bounded by it."""
     architecture = Architecture(5, "simple_rnn", (4,), 0)

@@ -201,8 +201,8 @@ def _stocks() -> Row:
 def _generator(text: str, quick: bool) -> Row:
     before = text[:1000]
     found = lossmith.text.train_text(
-        text, name="verses", hidden=(64, 64) if quick else (300, 300), window=50, batch_size=32 if quick else 128, dropout=0.2,
-        epochs=2 if quick else 10, lowercase=True, sample_length=200, learning_rate=0.004,
+        text, name="verses", hidden=(48, 48) if quick else (300, 300), window=50, batch_size=32 if quick else 128, dropout=0.2,
+        epochs=1 if quick else 10, lowercase=True, sample_length=200, learning_rate=0.004,
     )  # fmt: skip
     weights = 4 * (300 * (1 + 300) + 300) + 4 * (300 * 600 + 300) + 301 * 40
     greedy = found.model.generate("the ", length=200, how=lossmith.text.Sampling(greedy=True))
@@ -224,7 +224,7 @@ def _generator(text: str, quick: bool) -> Row:
 
 def _words(text: str, quick: bool) -> Row:
     found = lossmith.text.train_text(
-        text, name="verses", level="word", hidden=(48,), embedding=32, epochs=2 if quick else 8, batch_size=16, window=32,
+        text, name="verses", level="word", hidden=(48,), embedding=32, epochs=1 if quick else 8, batch_size=16, window=32,
         words=1500, learning_rate=0.005, sample_length=60,
     )  # fmt: skip
     vocabulary = found.model.vocabulary

@@ -232,7 +232,7 @@ def _against_overfitting(quick: bool) -> Row:
     inputs = rng.normal(size=(120, 20)).astype(np.float32)
     labels = (inputs[:, 0] + rng.normal(0, 0.7, 120) > 0).astype(int)
     options: dict[str, Any] = {
-        "losses": "binary_crossentropy", "seeds": 3 if quick else 10, "epochs": 60, "learning_rates": "0.05",
+        "losses": "binary_crossentropy", "seeds": 2 if quick else 10, "epochs": 60, "learning_rates": "0.05",
     }  # fmt: skip
     found = {}
     for name, model in (
