@@ -68,6 +68,11 @@ def judge_model(nats: float, train_nats: float, found: Baselines) -> tuple[Findi
     nats, train_nats : float
         For each token of held-out text, and of the last training windows.
     found : Baselines
+
+    Examples
+    --------
+    >>> [finding.code for finding in judge_model(1.6, 1.5, Baselines({7: 1.5165}, {"bz2": 1.66}))]
+    ['LS501']
     """
     findings = []
     order = found.best_order
@@ -85,7 +90,13 @@ def judge_model(nats: float, train_nats: float, found: Baselines) -> tuple[Findi
 
 
 def judge_text(text: str, found: Novelty | None) -> tuple[Finding, ...]:
-    """Return the findings on a generated text."""
+    """Return the findings on a generated text.
+
+    Examples
+    --------
+    >>> judge_text("and the and the and the and the and the and the", None)[0].code
+    'LS505'
+    """
     findings = []
     if found is not None and len(found.longest) > max(RUN, COPIED * found.held_out):
         evidence = (

@@ -113,6 +113,15 @@ def read_text(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] 
     ------
     DataError
         No such file, no text, or not in UTF-8.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+    ...     _ = file.write("to be")
+    ...     file.flush()
+    ...     read_text(file.name)
+    'to be'
     """
     try:
         place = find_file(path, data_dir=data_dir)

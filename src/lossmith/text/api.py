@@ -175,6 +175,13 @@ def write(model: LanguageModel, seed_text: str = "", *, source: str = "", held_o
         Training text, and text that the model has not seen.
     options
         As in `LanguageModel.generate`.
+
+    Examples
+    --------
+    >>> verses = "to be or not to be, " * 40
+    >>> model = train_text(verses, hidden=(8,), epochs=1, batch_size=4, window=10).model
+    >>> write(model, "to", source=verses, length=20).novelty is not None
+    True
     """
     text = model.generate(seed_text, **options)
     written = text[len(seed_text) :]
@@ -233,6 +240,12 @@ def train_text(
         No such file, or too little text.
     InvalidInputError
         An option out of range.
+
+    Examples
+    --------
+    >>> found = train_text("to be or not to be, " * 40, hidden=(8,), epochs=1, batch_size=4, window=10)
+    >>> found.baselines.best_order > 1, found.findings[0].code
+    (True, 'LS501')
     """
     how = Plan(**plan)
     corpus = source if isinstance(source, Corpus) else _corpus(source, name, level, validation, first, lowercase, words)

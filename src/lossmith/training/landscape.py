@@ -223,6 +223,13 @@ def loss_surface(
     InvalidInputError
         As `loss_line`, or too many points.
 
+    Examples
+    --------
+    >>> from lossmith import losses, models
+    >>> network = models.get("mlp:hidden=4").network((2,), 1)
+    >>> loss_surface(network, losses.get("mse"), np.ones((5, 2), "f"), np.zeros(5, "f"), n_points=3).values.shape
+    (3, 3)
+
     Source: Li, Xu, Taylor, Studer, Goldstein, Visualizing the loss landscape of neural nets, 2018.
     """
     _checked(network, loss, inputs, targets, n_points, span)

@@ -50,7 +50,7 @@ def optimizer_path(
     Examples
     --------
     >>> path = optimizer_path(lambda x: (x**2).sum(), [5.0], learning_rate=0.1, steps=2)
-    >>> path[:, 0].round(4).tolist()
+    >>> [round(float(x), 4) for x in path[:, 0]]
     [5.0, 4.0, 3.2]
     """
     load_keras()
