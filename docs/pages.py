@@ -50,6 +50,7 @@ def all_pages() -> dict[str, str]:
         "command-line.md": command_line_page(),
         "data.md": data_page(found["built-in data set"]),
         "models.md": models_page(found["model"]),
+        "optimizers.md": optimizers_page(found["optimizer"], found["schedule"]),
         "classical-models.md": classical_page(found["classical model"]),
         "metrics.md": metrics_page(found["metric"]),
         "divergences.md": divergences_page(found["divergence"]),
@@ -273,6 +274,39 @@ def models_page(models: Catalogue[Any]) -> str:
             table(("field", "default", "meaning"), rows),
         ]
     return "\n\n".join(parts)
+
+
+def optimizers_page(optimizers: Catalogue[Any], schedules: Catalogue[Any]) -> str:
+    """Return the lists of optimisers and schedules, and how they are compared."""
+    rows = []
+    for item in optimizers.values():
+        batch = "all rows" if item.full_batch else "batches"
+        rate = (
+            "found by a search" if item.searches else f"{item.rate:g}{', grows with the batch' if item.grows else ''}"
+        )
+        rows.append((f"`{item.name}`", _names(item), item.description, batch, rate, item.reference))
+    shapes = [
+        (f"`{item.name}`", _names(item), item.description, _values(item.defaults), item.reference)
+        for item in schedules.values()
+    ]
+    return "\n\n".join(
+        [
+            "# Optimisers and schedules",
+            "Several of either are factors beside the loss: `lossmith compare circles --losses binary_crossentropy,hinge --optimizers "
+            "sgd,momentum,adam,lbfgs --schedules constant,cosine`. Every combination is trained from the same weights on the same batches, each "
+            "optimiser around its own rate; the leaderboard holds all of them, and below it stand verdicts on each factor and on each pair: "
+            "whether the difference between two losses depends on the optimiser. What counts as equal work is an epoch: a pass over the training "
+            "rows. An optimiser of all rows takes one step in it, and L-BFGS looks at the rows several times in one step.",
+            "Parameters are typed after the name, as in Keras: `adam:beta_1=0.8`; `batch_size=N` or `batch_size=full` is an optimiser's own batch, "
+            "so that `sgd:batch_size=1` takes one row at a time. Every other optimiser of Keras works by its name.",
+            "## Optimisers",
+            table(("name", "also", "what it does", "a step sees", "rates are tried around", "reference"), rows),
+            "`swa` takes `start`, the share of the training after which it averages (0.75); `lbfgs` takes `memory` (10) and `search` (20).",
+            "## Schedules",
+            "A schedule multiplies the learning rate by a factor of at most 1.",
+            table(("name", "also", "what the rate does", "parameters", "reference"), shapes),
+        ]
+    )
 
 
 def classical_page(models: Catalogue[Any]) -> str:

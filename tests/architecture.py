@@ -25,6 +25,7 @@ LAYERS = {
     "training": 3,
     "models": 4,
     "compare": 5,
+    "text": 5,
     "estimators": 5,
     "lint": 5,
     "drift": 5,

@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossmith import data, divergence, drift, estimators, losses, models, report, studies, training
+    from lossmith import data, divergence, drift, estimators, losses, models, report, studies, text, training
     from lossmith._errors import LossmithError
     from lossmith.compare import compare
     from lossmith.data import load
@@ -41,6 +41,7 @@ __all__ = [
     "models",
     "report",
     "studies",
+    "text",
     "training",
 ]
 

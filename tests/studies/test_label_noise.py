@@ -75,7 +75,7 @@ def test_the_ledger_follows_from_its_numbers() -> None:
     rows = {row["id"]: row for row in json.loads(LEDGER.read_text(encoding="utf-8"))["rows"]}
     assert tuple(rows) == STUDIES["label_noise"].claims
     for place, (noise, (reference, own)) in enumerate(label_noise.PUBLISHED.items(), start=1):
-        row = rows[f"N-{place:02d}"]
+        row = rows[f"L-N{place:02d}"]
         assert row["values"]["published"] == pytest.approx((own - reference) / 100)
         assert f"{noise:.0%} symmetric" in row["claim"]
         verdict = re.search(r", (better|worse|equivalent|undecided)$", row["measured"])[1]
@@ -97,5 +97,5 @@ def test_the_picture_has_a_line_for_each_loss() -> None:
 def test_the_study_runs() -> None:
     found = STUDIES["noise"].run(quick=True)
     assert [row.id for row in found.rows] == list(STUDIES["label_noise"].claims)
-    at_sixty = next(row for row in found.rows if row.id == "N-04")
+    at_sixty = next(row for row in found.rows if row.id == "L-N04")
     assert at_sixty.values["gain"] > 0

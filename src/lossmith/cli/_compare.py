@@ -57,8 +57,18 @@ def add(app: typer.Typer) -> None:
             typer.Option(
                 "--optimizers",
                 "--optimizer",
-                metavar="NAME:k=v",
-                help="Optimiser, by its Keras name.",
+                metavar="NAME:k=v,...",
+                help="Optimisers, such as `sgd`, `momentum`, `adam` or `lbfgs`; several are compared, each at rates of its own.",
+                rich_help_panel=_FACTORS,
+            ),
+        ] = None,
+        schedules: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--schedules",
+                "--schedule",
+                metavar="NAME:k=v,...",
+                help="What the learning rate does: `constant`, `step`, `exponential`, `linear`, `cosine`, `warmup`, `warmup_cosine`, `plateau`; several are compared.",
                 rich_help_panel=_FACTORS,
             ),
         ] = None,
@@ -196,6 +206,7 @@ def add(app: typer.Typer) -> None:
                 refused={
                     "--noise": noise,
                     "--protocol published": protocol != "fair",
+                    "--schedules": schedules,
                 },
                 save_model=save_model,
                 dry_run=dry_run,
@@ -226,7 +237,8 @@ def add(app: typer.Typer) -> None:
                 target=target,
                 losses=",".join(losses or ["default"]),
                 model=options.one(models, option="--models"),
-                optimizer=options.one(optimizers, option="--optimizers"),
+                optimizers=options.names(optimizers) or None,
+                schedules=options.names(schedules) or None,
                 learning_rates=learning_rates,
                 noise=noise,
                 seeds=seeds,

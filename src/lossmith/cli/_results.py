@@ -122,11 +122,14 @@ def show_plan(plan: Plan, *, as_json: bool) -> int:
 
     from lossmith.cli._show import fields, print_json
     from lossmith.compare.run import estimate_seconds
+    from lossmith.compare.variants import JOIN
     from lossmith.report._wording import seconds
 
     settings, dataset = plan.settings, plan.dataset
     expected = estimate_seconds(plan)
     left_out = [{"loss": item.loss, "reason": item.reason} for item in plan.not_applicable]
+    tried = sum(len(one.learning_rates) for one in plan.variants)
+    rates = f"{tried} rates" if len(plan.variants) == 1 else f"{tried} rates of {len(plan.variants)} variants"
     if as_json:
         print_json(
             {
@@ -145,14 +148,21 @@ def show_plan(plan: Plan, *, as_json: bool) -> int:
             f"{settings.model}, {settings.optimizer}, {settings.epochs} epochs, batches of {settings.batch_size}",
         ),
         ("judged by", f"{settings.metric}, margin {settings.margin:g}"),
-        ("rates", ", ".join(f"{rate:g}" for rate in settings.learning_rates)),
+        *(
+            (
+                "rates",
+                (one.suffix.removeprefix(JOIN) + ": " if one.suffix else "")
+                + ", ".join(f"{rate:g}" for rate in one.learning_rates),
+            )
+            for one in plan.variants
+        ),
         ("seeds", f"{settings.seeds}{', more until decided' if settings.auto else ''}"),
         ("losses", ", ".join(map(str, plan.losses))),
         *(("same as", f"{loss} has the gradient of {other}") for loss, other in plan.shared.items()),
         *(("left out", f"{item['loss']}: {item['reason']}") for item in left_out),
         (
             "runs",
-            f"{len(plan.losses)} losses x {len(settings.learning_rates)} rates x {settings.seeds} seeds = {plan.n_runs:,}",
+            f"{len(plan.losses)} losses x {rates} x {settings.seeds} seeds = {plan.n_runs:,}",
         ),
         ("time", f"about {seconds(expected)}"),
     ]

@@ -31,7 +31,7 @@ __all__ = ["FORMAT", "from_json", "from_plain", "to_json", "to_plain"]
 FORMAT = "lossmith comparison"
 VERSION = 1
 # fields that results of earlier releases lack
-LATER = {"pictures"}
+LATER = {"pictures", "factors", "levels"}
 
 _UNITS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _KINDS = "biuf"  # booleans, integers and floating-point numbers

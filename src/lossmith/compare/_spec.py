@@ -12,6 +12,8 @@ import polars as pl
 
 from lossmith._checks import Finding
 from lossmith._views import view
+from lossmith.compare._estimates import Difference, Estimate, Verdict
+from lossmith.compare._factor_spec import Factors
 from lossmith.compare._shown import Pictures
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "DataSummary",
     "Difference",
     "Estimate",
+    "Factors",
     "NotApplicable",
     "Pictures",
     "Protocol",
@@ -32,72 +35,6 @@ __all__ = [
 ]
 
 Protocol = Literal["fair", "published"]
-Verdict = Literal["best", "better", "worse", "equivalent", "undecided"]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its interval.
-
-    Attributes
-    ----------
-    mean, low, high : float
-    level : float
-        Confidence level of [low, high].
-    n : int
-        Seeds behind it.
-    deviation : float
-        Standard deviation over seeds.
-    """
-
-    mean: float
-    low: float
-    high: float
-    level: float
-    n: int
-    deviation: float
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A paired difference (this loss minus the reference) of the judged metric, oriented so that positive is better.
-
-    Attributes
-    ----------
-    reference : str
-        Label of the loss it is compared with.
-    mean, low, high : float
-        Paired t interval at the level that Holm leaves this loss: the verdicts hold together at `level`, the intervals singly.
-    level : float
-        Confidence level before the correction.
-    margin : float
-        Half-width of the equivalence band, in units of the metric.
-    p_value : float
-        Of the paired t test of no difference, adjusted (Holm).
-    verdict : {"best", "better", "worse", "equivalent", "undecided"}
-    seeds_needed : int or None
-        For "undecided": how many seeds in all it would take, by the spread seen; None if decided or unaffordable (> 10,000).
-    bootstrap_low, bootstrap_high : float
-        Percentile bootstrap interval at `level`.
-    improvement : float
-        Probability of improvement over the reference, ties counted half.
-    wilcoxon_p : float
-        Wilcoxon signed-rank p-value, adjusted (Holm).
-    """
-
-    reference: str
-    mean: float
-    low: float
-    high: float
-    level: float
-    margin: float
-    p_value: float
-    verdict: Verdict
-    seeds_needed: int | None
-    bootstrap_low: float
-    bootstrap_high: float
-    improvement: float
-    wilcoxon_p: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +63,8 @@ class Standing:
         Probabilities come from Platt scaling on validation data (margin losses).
     same_as : str or None
         Label of the loss with which it shares every gradient here, so that it was trained once for both.
+    levels : mapping of str to str
+        Its optimiser and schedule where several were compared; `loss` then names them too, as in `hinge + adam`.
     """
 
     loss: str
@@ -140,6 +79,7 @@ class Standing:
     n_failed: int
     calibrated: bool = False
     same_as: str | None = None
+    levels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +251,8 @@ class Comparison:
         Versions of lossmith, keras, jax, numpy, python.
     pictures : Pictures or None
         Where the data are images.
+    factors : Factors or None
+        Verdicts on loss, optimiser, schedule and their interactions, where more than the loss was varied.
     """
 
     data: DataSummary
@@ -328,6 +270,7 @@ class Comparison:
     run: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     pictures: Pictures | None = None
+    factors: Factors | None = None
 
     def table(self) -> pl.DataFrame:
         """Return the leaderboard, one row for each loss: rank, judged metric with interval, difference, verdict."""
@@ -338,6 +281,7 @@ class Comparison:
                 {
                     "rank": one.rank,
                     "loss": one.loss,
+                    **one.levels,
                     self.settings.metric: one.metric.mean,
                     "low": one.metric.low,
                     "high": one.metric.high,

@@ -31,6 +31,8 @@ def compare(
     losses: str | Sequence[str | Loss] = "default",
     model: Any = None,
     optimizer: str | None = None,
+    optimizers: str | Sequence[str] | None = None,
+    schedules: str | Sequence[str] | None = None,
     learning_rate: float | None = None,
     learning_rates: str | Sequence[float] = "tuned",
     noise: float = 0.0,
@@ -71,7 +73,11 @@ def compare(
         A family with its configuration (`mlp:hidden=64x64`); a function of the shape of a sample that returns a Keras body;
         or a function without arguments that returns a whole Keras model, whose head is replaced by that of each loss.
     optimizer : str
-        Keras's name with parameters: `adam`, `sgd:momentum=0.9`.
+        Name with parameters: `adam`, `sgd:momentum=0.9`, `lbfgs`; see `lossmith.training.optimizers.OPTIMIZERS`.
+    optimizers : str or sequence of str
+        Several of them, compared with each other beside the losses; every one gets rates of its own.
+    schedules : str or sequence of str
+        What the learning rate does over the training: `constant`, `cosine`, `plateau:patience=3`; several are compared.
     learning_rate : float
         The configured rate; the grid lies around it.
     learning_rates : "tuned", "configured" or numbers
@@ -125,6 +131,8 @@ def compare(
         "losses": losses,
         "model": model,
         "optimizer": optimizer,
+        "optimizers": optimizers,
+        "schedules": schedules,
         "learning_rate": learning_rate,
         "learning_rates": learning_rates,
         "noise": noise,
@@ -194,6 +202,9 @@ def _storable(options: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
         in_catalogue = bool(plan.model.fields)
         stored["model"] = str(plan.model) if in_catalogue else None
         stored["function"] = None if in_catalogue else plan.model.name
+    for name in ("optimizers", "schedules"):
+        if stored[name] is not None and not isinstance(stored[name], str):
+            stored[name] = [str(level) for level in stored[name]]
     if not isinstance(stored["losses"], str):
         stored["losses"] = [str(loss) for loss in stored["losses"]]
     if not isinstance(stored["learning_rates"], str):

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossmith._names import parse_name
+from lossmith.training.optimizers import known_optimizer
+
 __all__ = [
     "DEFAULTS",
     "DEFAULT_LOSSES",
@@ -99,9 +102,11 @@ def default_rate(optimizer: str, batch_size: int) -> float:
 
     Examples
     --------
-    >>> default_rate("sgd:momentum=0.9", 256), default_rate("adam", 256), default_rate("sgd", 8)
-    (0.08, 0.01, 0.01)
+    >>> default_rate("sgd:momentum=0.9", 256), default_rate("adam", 256), default_rate("sgd", 8), default_rate("gd", 0)
+    (0.08, 0.01, 0.1, 0.3)
     """
-    grows = optimizer.partition(":")[0].lower() == "sgd"
-    factor = max(1.0, batch_size / DEFAULTS.batches[0][1]) if grows else 1.0
-    return float(f"{DEFAULTS.learning_rate * factor:.4g}")
+    name, values = parse_name(optimizer)
+    # a velocity that keeps 0.9 of itself takes ten times the step
+    record = known_optimizer("momentum" if name.lower() == "sgd" and values.get("momentum") else name)
+    factor = max(1.0, batch_size / DEFAULTS.batches[0][1]) if record.grows else 1.0
+    return float(f"{record.rate * factor:.4g}")

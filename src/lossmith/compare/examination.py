@@ -10,6 +10,7 @@ import polars as pl
 from lossmith._checks import Finding
 from lossmith.compare import inspection, metrics
 from lossmith.compare._spec import Comparison, Standing
+from lossmith.compare.variants import base_loss, variants_of
 from lossmith.losses import Loss
 
 __all__ = ["examine"]
@@ -41,6 +42,7 @@ def examine(
 def _of_losses(comparison: Comparison, losses: Mapping[str, Loss]) -> Iterator[Finding | None]:
     settings = comparison.settings
     metric = metrics.get(settings.metric)
+    variants = variants_of(settings)
     for refused in comparison.not_applicable:
         interval = str(losses[refused.loss].interval) if refused.loss in losses else ""
         yield inspection.outside_domain(refused.loss, refused.outside, interval=interval)
@@ -52,7 +54,10 @@ def _of_losses(comparison: Comparison, losses: Mapping[str, Loss]) -> Iterator[F
         if loss is not None:
             yield inspection.metric_unfit(standing.loss, metric, gives=loss.head.gives, elicits=loss.elicits)
         yield from _of_runs(comparison, standing, metric)
-        yield inspection.edge_of_grid(standing.loss, standing.rates, settings.learning_rates)
+        variant = variants.get(standing.loss.removeprefix(base_loss(standing.loss)), {})
+        yield inspection.edge_of_grid(
+            standing.loss, standing.rates, variant.get("learning_rates", settings.learning_rates)
+        )
         baseline = comparison.baselines[0] if comparison.baselines else None
         if baseline is not None and settings.metric in baseline.metrics:
             yield inspection.constant_not_beaten(

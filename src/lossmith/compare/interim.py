@@ -53,7 +53,7 @@ def best_so_far(
         for place, loss in enumerate(program.losses):
             values = test[np.arange(n_seeds), place, chosen[:, place], column]
             if np.isfinite(values).all():
-                found[str(loss)] = statistics.estimate(values, level=plan.settings.level)
+                found[str(loss) + program.variant.suffix] = statistics.estimate(values, level=plan.settings.level)
     if not found:
         return None
     leader = max(found, key=lambda label: float(plan.metric.oriented(np.asarray(found[label].mean))))

@@ -21,6 +21,7 @@ from lossmith.compare.defaults import (
     default_rate,
 )
 from lossmith.compare.image_defaults import defaults_for
+from lossmith.compare.variants import Variant, make_variants, read_factor, stored
 from lossmith.losses import EVERY, LOSSES, PUBLISHED, Loss
 from lossmith.losses import get as get_loss
 from lossmith.losses.encoding import fit_encoding
@@ -56,6 +57,8 @@ class Plan:
         Shown beside the judged one.
     patience : int or None
     restore_best : bool
+    variants : tuple of Variant
+        Combinations of optimiser and schedule, one for most comparisons.
     """
 
     dataset: Dataset
@@ -68,11 +71,12 @@ class Plan:
     metrics: tuple[metrics.Metric, ...]
     patience: int | None
     restore_best: bool
+    variants: tuple[Variant, ...]
 
     @property
     def n_runs(self) -> int:
         """Trainings in all."""
-        return len(self.losses) * len(self.settings.learning_rates) * self.settings.seeds
+        return len(self.losses) * sum(len(one.learning_rates) for one in self.variants) * self.settings.seeds
 
 
 def select_losses(names: str | Sequence[str | Loss], task: str, *, protocol: Protocol = "fair") -> list[Loss]:
@@ -197,6 +201,8 @@ def make_plan(
     losses: str | Sequence[str | Loss] = "default",
     model: Any = None,
     optimizer: str | None = None,
+    optimizers: str | Sequence[str] | None = None,
+    schedules: str | Sequence[str] | None = None,
     learning_rate: float | None = None,
     learning_rates: str | Sequence[float] = "tuned",
     noise: float = 0.0,
@@ -256,17 +262,23 @@ def make_plan(
         shown = tuple(judged if candidate.name == judged.name else candidate for candidate in shown)
     batch = whole_number(batch_size, "batch size", 1) if batch_size is not None else default_batch
     fair = protocol == "fair"
-    configured = learning_rate
-    if configured is None:
-        usual = default_rate(optimizer or DEFAULTS.optimizer, batch) if fair else DEFAULTS.learning_rate
-        configured = usual if images is None else images.learning_rate
-    rates = _rates(learning_rates, configured, protocol=protocol)
+    variants, without = _variants(
+        optimizer,
+        optimizers,
+        schedules,
+        usual=(images or DEFAULTS).optimizer,
+        learning_rate=learning_rate if images is None or learning_rate is not None else images.learning_rate,
+        learning_rates=learning_rates,
+        batch_size=batch,
+        protocol=protocol,
+    )
+    first = variants[0]
     settings = Settings(
         losses=tuple(str(loss) for loss in candidates),
         model=str(family),
-        optimizer=optimizer or (images or DEFAULTS).optimizer,
-        learning_rate=configured,
-        learning_rates=rates,
+        optimizer=",".join(dict.fromkeys(one.optimizer for one in variants)),
+        learning_rate=first.learning_rate,
+        learning_rates=first.learning_rates,
         seeds=count,
         auto=auto,
         epochs=whole_number(epochs, "epochs", 1) if epochs is not None else default_epochs,
@@ -281,6 +293,8 @@ def make_plan(
             "margin_given": margin is not None,
             "not_applicable": len(refused),
             **({"images": True} if images is not None else {}),
+            **({"schedules": names} if (names := _scheduled(variants)) else {}),
+            **stored(variants, learning_rates),
         },
     )
     return Plan(
@@ -289,12 +303,47 @@ def make_plan(
         model=family,
         losses=tuple(trained),
         shared=shared,
-        not_applicable=tuple(refused),
+        not_applicable=(*refused, *without),
         metric=judged,
         metrics=shown,
         patience=DEFAULTS.patience if fair and n_train >= DEFAULTS.patience_from_rows else None,
         restore_best=fair,
+        variants=variants,
     )
+
+
+def _variants(
+    optimizer: str | None,
+    optimizers: str | Sequence[str] | None,
+    schedules: str | Sequence[str] | None,
+    *,
+    usual: str,
+    learning_rate: float | None,
+    learning_rates: str | Sequence[float],
+    batch_size: int,
+    protocol: Protocol,
+) -> tuple[tuple[Variant, ...], tuple[NotApplicable, ...]]:
+    if optimizer is not None and optimizers is not None:
+        raise InvalidInputError(
+            f"optimizer {optimizer!r} and optimizers {optimizers!r}", expected="one of them", advice="use optimizers"
+        )
+    asked = read_factor(optimizers if optimizer is None else [optimizer], kind="optimizer")
+    asked = asked or [usual]
+
+    def rates(name: str, size: int) -> tuple[float, tuple[float, ...]]:
+        configured = learning_rate
+        if configured is None:
+            configured = default_rate(name, size) if protocol == "fair" else DEFAULTS.learning_rate
+        return configured, _rates(learning_rates, configured, protocol=protocol)
+
+    chosen = read_factor(schedules, kind="schedule") or ["constant"]
+    return make_variants(asked, chosen, rates=rates, batch_size=batch_size)
+
+
+def _scheduled(variants: Sequence[Variant]) -> str:
+    """Return the schedules as they are typed, empty where the rate is constant."""
+    names = list(dict.fromkeys(one.schedule for one in variants))
+    return "" if names == ["constant"] else ",".join(names)
 
 
 def _metric(name: str | None, dataset: Dataset) -> metrics.Metric:

@@ -10,21 +10,28 @@ import numpy as np
 from lossmith.compare.plan import Plan
 from lossmith.compare.trials import HeadProgram, Seat, group_arrays
 from lossmith.losses import Loss
-from lossmith.training import Checkpoints, GradientProcedure, GroupData, Schedule, Trainer, load_keras
-from lossmith.training.optimizers import make_optimizer
+from lossmith.training import Checkpoints, GradientProcedure, GroupData, Schedule, Trainer, load_keras, schedules
+from lossmith.training.optimizers import Length, make_optimizer
 
 __all__ = ["Trainers", "procedure", "quantity"]
 
 
-def procedure(plan: Plan, program: HeadProgram, input_shape: tuple[int, ...]) -> GradientProcedure:
-    """Return the procedure that trains every loss of one head width."""
+def procedure(
+    plan: Plan, program: HeadProgram, input_shape: tuple[int, ...], *, length: Length | None = None
+) -> GradientProcedure:
+    """Return the procedure that trains every loss of one head width; without a length it predicts alone."""
     load_keras()
+    variant = program.variant
+    rates = None
+    if variant.schedule != "constant" and length is not None:
+        rates = schedules.get(variant.schedule).over(length)
     return GradientProcedure(
         plan.model.network(input_shape, program.units),
-        make_optimizer(plan.settings.optimizer, learning_rate=plan.settings.learning_rate),
+        make_optimizer(variant.optimizer, learning_rate=variant.learning_rate, length=length),
         program.losses,
         [program.encodings.index(loss.encoding) for loss in program.losses],
         monitors=[_hits(program) if plan.dataset.task != "regression" else _squared_errors(program)],
+        schedule=rates,
     )
 
 
@@ -115,13 +122,16 @@ class Trainers:
     def _make(self, program: HeadProgram, data: GroupData) -> Trainer:
         settings, plan = self.plan.settings, self.plan
         configurations = program.configurations
+        n_rows = data.train.n_rows
+        batch_size = min(program.variant.batch_size or n_rows, n_rows)
+        length = Length(-(-n_rows // batch_size), settings.epochs)
         trainer = Trainer(
-            procedure(plan, program, data.train.inputs.shape[2:]),
+            procedure(plan, program, data.train.inputs.shape[2:], length=length),
             [place for place, _ in configurations],
             [rate for _, rate in configurations],
             Schedule(
                 epochs=settings.epochs,
-                batch_size=settings.batch_size,
+                batch_size=batch_size,
                 patience=plan.patience,
                 restore_best=plan.restore_best,
                 # a pass over all training rows after every epoch is a third of an epoch of convolutions

@@ -14,9 +14,11 @@ from lossmith.compare import inspection, recommend, statistics, verdicts
 from lossmith.compare import metrics as metrics_module
 from lossmith.compare._spec import Baseline, Comparison, Curve, DataSummary, Estimate, Settings, Standing
 from lossmith.compare.examination import examine
+from lossmith.compare.factors import factor_verdicts
 from lossmith.compare.plan import Plan, outside_share, select_losses
 from lossmith.compare.programs import quantity
 from lossmith.compare.trials import GIVEN, HeadProgram, Judged, Seats, fitted_encoding
+from lossmith.compare.variants import base_loss
 from lossmith.losses import LOSSES, PUBLISHED, Loss
 
 __all__ = ["Evidence", "summarise"]
@@ -49,12 +51,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All runs of one loss; arrays over (seed, ...)."""
+    """All runs of one loss under one optimiser and schedule; arrays over (seed, ...)."""
 
     loss: Loss
     program: HeadProgram
     place: int
     arrays: Mapping[str, np.ndarray]
+
+    @property
+    def label(self) -> str:
+        """What the leaderboard calls it: the loss, with optimiser and schedule where they vary."""
+        return str(self.loss) + self.program.variant.suffix
 
     def of_chosen(self, name: str) -> np.ndarray:
         """Return an array of shape (n_seeds, n_losses, ...) for this loss."""
@@ -85,7 +92,8 @@ def gather(evidence: Evidence) -> dict[str, Runs]:
             name: np.concatenate([evidence.groups[key][name] for key in keys])[: evidence.n_seeds] for name in names
         }
         for place, loss in enumerate(program.losses):
-            found[str(loss)] = Runs(loss, program, place, arrays)
+            one = Runs(loss, program, place, arrays)
+            found[one.label] = one
     return found
 
 
@@ -108,6 +116,7 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
     reference = float(np.where(np.isnan(scores[leader]), failure, scores[leader]).mean())
     settings = replace(plan.settings, seeds=evidence.n_seeds, margin=_margin(plan, reference))
     shared_split = not seats[0].split.redrawn
+    by_row = _rows(plan, runs, seats, evidence.n_seeds) if shared_split and plan.metric.rows is not None else None
     judgement = verdicts.judge(
         scores,
         direction=plan.metric.direction,
@@ -116,7 +125,7 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         rng=np.random.default_rng([settings.seed, 2]),
         level=settings.level,
         looks=evidence.looks,
-        rows=_rows(plan, runs, seats, evidence.n_seeds) if shared_split and plan.metric.rows is not None else None,
+        rows=by_row,
     )
     standings = tuple(
         _standing(plan, settings, runs[label], judgement, names, failure) for label in judgement.differences
@@ -154,13 +163,12 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         seconds=evidence.seconds,
         versions=versions,
         pictures=pictures(plan, runs, seats, loss=best.loss),
+        factors=factor_verdicts(plan, settings, scores, by_row, failure, looks=evidence.looks),
     )
+    chosen = select_losses(list(plan.settings.losses), plan.dataset.task, protocol=plan.settings.protocol)
     found = examine(
         comparison,
-        losses={
-            str(loss): loss
-            for loss in select_losses(list(plan.settings.losses), plan.dataset.task, protocol=plan.settings.protocol)
-        },
+        losses={f"{loss}{variant.suffix}": loss for loss in chosen for variant in plan.variants},
         shared_split=shared_split,
         rows_resampled=shared_split and plan.metric.rows is not None,
     )
@@ -223,7 +231,8 @@ def _standing(
     names: list[str],
     failure: np.ndarray,
 ) -> Standing:
-    label = str(runs.loss)
+    label = runs.label
+    variant = runs.program.variant
     rates = runs.program.learning_rates
     counts = Counter(rates[place] for place in runs.chosen)
     test = runs.at_chosen("test")
@@ -233,8 +242,8 @@ def _standing(
         return statistics.estimate(np.where(np.isnan(values), failure, values), level=settings.level)
 
     configured = None
-    if settings.learning_rate in rates:
-        configured = judged(runs.at_rate("test", settings.learning_rate)[:, column])
+    if variant.learning_rate in rates:
+        configured = judged(runs.at_rate("test", variant.learning_rate)[:, column])
     broken = (runs.at_chosen("diverged") > 0) | runs.at_chosen("collapsed")
     return Standing(
         loss=label,
@@ -251,6 +260,7 @@ def _standing(
         n_seeds=len(test),
         n_failed=int(broken.sum()),
         calibrated=runs.loss.head.gives == "score",
+        levels=variant.levels,
     )
 
 
@@ -265,9 +275,11 @@ def _with_partners(plan: Plan, standings: tuple[Standing, ...]) -> tuple[Standin
     lines = []
     for standing in standings:
         lines.append(standing)
+        base = base_loss(standing.loss)
         for label, partner in plan.shared.items():
-            if partner == standing.loss:
-                lines.append(replace(standing, loss=label, same_as=partner))
+            if partner == base:
+                whole = label + standing.loss.removeprefix(base)
+                lines.append(replace(standing, loss=whole, same_as=standing.loss))
     return tuple(lines)
 
 
@@ -324,6 +336,7 @@ def _table(plan: Plan, runs: Mapping[str, Runs], names: list[str]) -> pl.DataFra
         status = np.where(diverged, "diverged", np.where(collapsed, "collapsed", "finished"))
         columns = {
             "loss": [label] * (n_seeds * n_rates),
+            **{name: [level] * (n_seeds * n_rates) for name, level in one.program.variant.levels.items()},
             "seed": np.repeat(np.arange(n_seeds), n_rates),
             "learning_rate": np.tile(np.asarray(one.program.learning_rates), n_seeds),
             "chosen": chosen.ravel(),

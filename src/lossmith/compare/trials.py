@@ -6,6 +6,7 @@ that a resumed comparison ends with the table of an uninterrupted one.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from lossmith.compare import calibration, metrics
 from lossmith.compare.encodings import classes, predictions
 from lossmith.compare.image_defaults import rows_of
 from lossmith.compare.plan import Plan
+from lossmith.compare.variants import Variant
 from lossmith.data import Split
 from lossmith.losses import Loss
 from lossmith.losses.encoding import FittedEncoding, fit_encoding
@@ -46,6 +48,8 @@ class HeadProgram:
         Every encoding that occurs; the first is the one that monitored quantities read.
     group_size : int
         Seeds in a group.
+    variant : Variant
+        Optimiser and schedule.
     """
 
     key: str
@@ -54,6 +58,7 @@ class HeadProgram:
     learning_rates: tuple[float, ...]
     encodings: tuple[Any, ...]
     group_size: int
+    variant: Variant
 
     @property
     def configurations(self) -> list[tuple[int, float]]:
@@ -150,20 +155,22 @@ def encoding_rows(plan: Plan, split: Split) -> np.ndarray:
 
 
 def head_programs(plan: Plan, *, cores: int) -> list[HeadProgram]:
-    """Return one program for each head width among the losses of a plan."""
+    """Return one program for each head width among the losses of a plan, and for each optimiser and schedule."""
     widths: dict[int, list[Loss]] = {}
     for loss in plan.losses:
         widths.setdefault(loss.units(plan.dataset.n_classes or None), []).append(loss)
     programs = []
-    for units, losses in sorted(widths.items()):
+    several = len(plan.variants) > 1
+    for (place, variant), (units, losses) in itertools.product(enumerate(plan.variants), sorted(widths.items())):
         names = tuple(dict.fromkeys(loss.encoding for loss in losses))
-        per_seed = len(losses) * len(plan.settings.learning_rates)
+        per_seed = len(losses) * len(variant.learning_rates)
         programs.append(
             HeadProgram(
-                key=f"units-{units}",
+                key=f"units-{units}-{place:02d}" if several else f"units-{units}",
                 units=units,
                 losses=tuple(losses),
-                learning_rates=plan.settings.learning_rates,
+                learning_rates=variant.learning_rates,
+                variant=variant,
                 encodings=names,
                 # parts of grouped rows differ in size from seed to seed and cannot be stacked
                 # and runs that are trained one after the other gain nothing from sharing a group
@@ -275,7 +282,7 @@ def _picked(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def choose_rates(plan: Plan, program: HeadProgram, validation: np.ndarray) -> np.ndarray:
     """Return, for each seed and loss, the place of the rate that validates best; ties go to the rate nearest the configured."""
     oriented = np.where(np.isfinite(validation), plan.metric.oriented(validation), -np.inf)
-    distance = np.abs(np.log(np.asarray(program.learning_rates) / plan.settings.learning_rate))
+    distance = np.abs(np.log(np.asarray(program.learning_rates) / program.variant.learning_rate))
     best = oriented.max(axis=-1, keepdims=True)
     return np.where(oriented == best, -distance, -np.inf).argmax(axis=-1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lossmith._names import split_names
 from lossmith.compare import metrics
 from lossmith.compare._spec import DataSummary, Settings
 from lossmith.compare.defaults import DEFAULTS, RATE_FACTORS, default_lengths, default_rate
@@ -23,7 +24,7 @@ def chosen_by_user(settings: Settings, data: DataSummary) -> frozenset[str]:
     ['epochs', 'losses', 'seeds']
     """
     epochs, batch_size = default_lengths(data.n_train)
-    rate = default_rate(settings.optimizer, settings.batch_size)
+    rate = default_rate(split_names(settings.optimizer)[0], settings.batch_size)
     usual = {
         "losses": tuple(map(str, select_losses("default", data.task))),
         "model": DEFAULTS.model,
@@ -41,4 +42,6 @@ def chosen_by_user(settings: Settings, data: DataSummary) -> frozenset[str]:
         return frozenset(usual)
     settings = replace(settings, learning_rates=tuple(float(f"{rate:.4g}") for rate in settings.learning_rates))
     found = {name for name, value in usual.items() if getattr(settings, name) != value}
+    if "rates" in settings.extra:  # of several optimisers, each with its own
+        found = found - {"learning_rates"} | ({"learning_rates"} if settings.extra["rates"] != "tuned" else set())
     return frozenset(found | ({"seeds"} if settings.auto else set()))

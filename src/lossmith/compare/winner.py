@@ -13,6 +13,7 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.summary import Evidence, Runs, gather
 from lossmith.compare.trained import TrainedModel
 from lossmith.compare.trials import fitted_encoding
+from lossmith.compare.variants import JOIN
 
 if TYPE_CHECKING:
     from lossmith.compare.trials import Seats
@@ -85,11 +86,11 @@ def trained_model(plan: Plan, runs: Runs, seats: Seats, *, trial: int, versions:
         platt=runs.of_chosen("platt")[trial] if runs.loss.head.gives == "score" else None,
         metrics=dict(zip(names, map(float, runs.at_chosen("test")[trial]), strict=True)),
         training={
-            "optimizer": plan.settings.optimizer,
+            "optimizer": _described(runs),
             "learning_rate": float(runs.program.learning_rates[runs.chosen[trial]]),
             "epochs": plan.settings.epochs,
             "best_epoch": int(runs.at_chosen("best_epoch")[trial]),
-            "batch_size": plan.settings.batch_size,
+            "batch_size": runs.program.variant.batch_size or len(seat.split.train),
             "protocol": plan.settings.protocol,
             "noise": float(plan.settings.noise),
             "seed": plan.settings.seed,
@@ -102,6 +103,11 @@ def trained_model(plan: Plan, runs: Runs, seats: Seats, *, trial: int, versions:
         },
         versions=versions,
     )
+
+
+def _described(runs: Runs) -> str:
+    variant = runs.program.variant
+    return variant.optimizer if variant.schedule == "constant" else f"{variant.optimizer}{JOIN}{variant.schedule}"
 
 
 def _chosen_trial(plan: Plan, runs: Runs) -> int:

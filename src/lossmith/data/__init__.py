@@ -17,6 +17,7 @@ from lossmith.data._noise import replace_labels
 from lossmith.data._rows import NewRows, read_features, read_rows
 from lossmith.data._spec import Column, ColumnKind, Dataset, Split, Task
 from lossmith.data._split import published_split, split
+from lossmith.data._windows import windows
 
 __all__ = [
     "BUILT_IN",
@@ -43,5 +44,6 @@ __all__ = [
     "read_rows",
     "replace_labels",
     "split",
+    "windows",
     "worms_counts",
 ]

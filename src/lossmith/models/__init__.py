@@ -16,11 +16,12 @@ from lossmith.models.conv1d import CONV1D
 from lossmith.models.convolutional import CNN, LENET, RESNET
 from lossmith.models.custom import from_function
 from lossmith.models.mlp import MLP
+from lossmith.models.recurrent import GRU, LSTM, SIMPLE_RNN
 from lossmith.models.whole import from_factory, takes_nothing
 
 __all__ = ["MODELS", "Field", "Model", "from_factory", "from_function", "get"]
 
-MODELS: Catalogue[Model] = Catalogue("model", [MLP, CNN, LENET, RESNET, CONV1D])
+MODELS: Catalogue[Model] = Catalogue("model", [MLP, CNN, LENET, RESNET, CONV1D, SIMPLE_RNN, GRU, LSTM])
 
 
 def get(model: str | Model | Callable[..., Any]) -> Model:

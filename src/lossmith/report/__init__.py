@@ -19,6 +19,8 @@ from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.estimators._som_map import SomMap
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
+from lossmith.text.api import TextTraining
+from lossmith.training.landscape import Landscape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,6 +142,8 @@ _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "lint": (LintResult,),
     "reliability": (ReliabilityCurve,),
     "simple": (ModelComparison, SomMap),
+    "text": (TextTraining,),
+    "landscape": (Landscape,),
 }
 for _home, _results in _HOMES_OF_RESULTS.items():
     for _result in _results:

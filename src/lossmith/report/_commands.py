@@ -66,7 +66,7 @@ def _options(comparison: Comparison) -> dict[str, str]:
         "--losses": ",".join(settings.losses),
         "--models": settings.model,
         "--optimizers": settings.optimizer,
-        "--learning-rates": ",".join(f"{value:g}" for value in settings.learning_rates),
+        "--learning-rates": settings.extra.get("rates") or ",".join(f"{value:g}" for value in settings.learning_rates),
         "--seeds": "auto" if settings.auto else str(settings.seeds),
         "--epochs": str(settings.epochs),
         "--batch-size": str(settings.batch_size),
@@ -75,6 +75,8 @@ def _options(comparison: Comparison) -> dict[str, str]:
     }
     if settings.extra.get("margin_given"):
         options["--margin"] = f"{settings.margin:g}"
+    if settings.extra.get("schedules"):
+        options["--schedules"] = str(settings.extra["schedules"])
     if settings.noise:
         options["--noise"] = f"{settings.noise:g}"
     options["--seed"] = str(settings.seed)

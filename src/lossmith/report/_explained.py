@@ -64,9 +64,15 @@ def folds(comparison: Comparison) -> dict[str, Fold]:
             "How a learning rate is chosen",
             (),
             (
-                f"Every rate ({', '.join(f'{rate:g}' for rate in settings.learning_rates)}) is trained for every loss and seed. "
+                f"Every rate ({_rates(comparison)}) is trained for every loss and seed. "
                 f"The one with the best validation {shown.label} is taken, for each seed by itself; test rows have no part in it.",
-                f"The configured rate is {settings.learning_rate:g}: the column shows what the loss reaches without any search.",
+                *(
+                    (
+                        f"The configured rate is {settings.learning_rate:g}: the column shows what the loss reaches without any search.",
+                    )
+                    if comparison.factors is None
+                    else ("L-BFGS finds the length of each step by a search: it has no learning rate.",)
+                ),
             ),
         ),
         "curves": Fold(
@@ -86,9 +92,30 @@ def folds(comparison: Comparison) -> dict[str, Fold]:
             ),
         ),
     }
+    if comparison.factors is not None:
+        explained["factors"] = Fold(
+            "How factors and interactions are judged",
+            (r"(x_{ij} - x_{bj}) - (x_{ib} - x_{bb})",),
+            (
+                "A level of a factor is the mean of its runs over all combinations of the other factors, seed by seed; levels are compared as "
+                "losses are, with the same margin, the error shared over the levels (Holm).",
+                "An interaction is a difference of differences, by the formula above, where b is the best level of each factor: how much the "
+                "difference between i and the best changes when the other factor goes from its best level to j. They interact where one of "
+                "these lies wholly beyond the margin; there is no interaction where all lie inside it.",
+            ),
+        )
     if comparison.reliability:
         explained["reliability"] = _calibration(comparison)
     return explained
+
+
+def _rates(comparison: Comparison) -> str:
+    """Return the rates that were tried, by optimiser where there are several."""
+    variants = comparison.settings.extra.get("variants")
+    if not variants:
+        return ", ".join(f"{rate:g}" for rate in comparison.settings.learning_rates)
+    shown = {item["optimizer"]: item["learning_rates"] for item in variants}
+    return "; ".join(f"{name}: {', '.join(f'{rate:g}' for rate in rates)}" for name, rates in shown.items())
 
 
 def _metric(comparison: Comparison, level: str) -> Fold:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lossmith._errors import LossmithError
+from lossmith.compare.variants import base_loss
 
 if TYPE_CHECKING:
     from lossmith.losses import Loss
@@ -46,7 +47,7 @@ def record(label: str) -> Loss | None:
     from lossmith import losses
 
     try:
-        return losses.get(label)
+        return losses.get(base_loss(label))
     except (LossmithError, KeyError, ValueError):
         return None
 

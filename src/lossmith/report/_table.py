@@ -143,6 +143,7 @@ def _columns(comparison: Comparison, dropped: set[str]) -> list[_Column]:
     if (
         "configured" not in dropped
         and len(comparison.settings.learning_rates) > 1
+        and comparison.factors is None
         and any(row.configured for row in standings)
     ):
         header = f"at {numbers.rate(comparison.settings.learning_rate)}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lossmith._checks import Finding
 from lossmith.compare._spec import Comparison, Standing
+from lossmith.compare.variants import base_loss
 from lossmith.report._commands import suggestion
 from lossmith.report._numbers import whole
 from lossmith.report._plain import plain
@@ -108,8 +109,13 @@ def model_line(comparison: Comparison) -> str:
     """Return model, optimiser, rate, batch and epochs in one line."""
     settings = comparison.settings
     noise = f", {settings.noise:.0%} of the training labels replaced" if settings.noise else ""
+    optimizer = f"{settings.optimizer} at {settings.learning_rate:g}"
+    if settings.extra.get("variants"):
+        optimizer = f"{settings.optimizer.replace(',', ', ')}, each at rates of its own"
+    schedules = str(settings.extra.get("schedules", "")).replace(",", ", ")
+    schedule = f", schedule {schedules}" if schedules else ""
     return (
-        f"{settings.model}, {settings.optimizer} at {settings.learning_rate:g}, batch {whole(settings.batch_size)}, "
+        f"{settings.model}, {optimizer}{schedule}, batch {whole(settings.batch_size)}, "
         f"{whole(settings.epochs)} epochs{noise}"
     )
 
@@ -119,10 +125,21 @@ def plan_line(comparison: Comparison) -> str:
     settings = comparison.settings
     trained = sum(standing.same_as is None for standing in comparison.standings)
     factors = [(trained, "loss", "losses"), (len(settings.learning_rates), "learning rate", "learning rates")]
+    variants = settings.extra.get("variants")
+    if variants:
+        factors = [
+            (len({base_loss(row.loss) for row in comparison.standings if row.same_as is None}), "loss", "losses")
+        ]
+        factors.append((len({item["optimizer"] for item in variants}), "optimizer", "optimizers"))
+        factors.append((len({item["schedule"] for item in variants}), "schedule", "schedules"))
+        factors.append((max(len(item["learning_rates"]) for item in variants), "learning rate", "learning rates"))
     factors.append((settings.seeds, "seed", "seeds"))
-    product = " x ".join(f"{whole(count)} {one if count == 1 else many}" for count, one, many in factors)
+    counted = [entry for entry in factors if not (variants and entry[0] == 1 and entry[1] != "seed")]
+    product = " x ".join(f"{whole(count)} {one if count == 1 else many}" for count, one, many in counted)
     runs = comparison.trials.height or trained * max(1, len(settings.learning_rates)) * settings.seeds
-    return f"{product} = {whole(runs)} run{'s' if runs != 1 else ''}, {settings.protocol} protocol"
+    # a line search has no learning rates, so that its runs are fewer than the product
+    equals = "=" if not variants or len({len(item["learning_rates"]) for item in variants}) == 1 else ":"
+    return f"{product} {equals} {whole(runs)} run{'s' if runs != 1 else ''}, {settings.protocol} protocol"
 
 
 def metric_header(comparison: Comparison, name: str | None = None) -> str:

@@ -95,6 +95,7 @@ def _json(comparison: Comparison) -> str:
         "data": as_json(comparison.data) | {"majority_rate": majority_rate(comparison)},
         "settings": as_json(comparison.settings),
         "standings": standings,
+        **({} if comparison.factors is None else {"factors": as_json(comparison.factors)}),
         "baselines": as_json(comparison.baselines),
         "not_applicable": as_json(comparison.not_applicable),
         "findings": as_json(comparison.findings),

@@ -26,6 +26,7 @@ from lossmith.report._math import mathml
 from lossmith.report._numbers import estimate, number, whole
 from lossmith.report._quantities import find, majority_rate, quantity
 from lossmith.report._recipes import recipes, record, set_up, train_with
+from lossmith.report.factors import factor_tables
 from lossmith.report.formats import render
 from lossmith.report.images import pictures
 
@@ -83,6 +84,7 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         images=pictures(comparison),
         folds=folds(comparison),
         statistics=blocks.statistics(comparison),
+        factor_tables=factor_tables(comparison),
         measured=blocks.measured(comparison, names),
         metrics=[quantity(name) for name in names],
         winner=wording.plain(winner),

@@ -23,6 +23,7 @@ from lossmith.report import _wording as wording
 from lossmith.report._quantities import find, majority_rate
 from lossmith.report._recipes import train_with
 from lossmith.report._table import leaderboard
+from lossmith.report.factors import factor_lines
 
 __all__ = ["show", "text"]
 
@@ -120,6 +121,9 @@ def _lines(
         lines += _labelled(label, content, width)
     table, dropped = leaderboard(comparison, width)
     lines += [Text(), *table]
+    sentences = factor_lines(comparison)
+    lines += [Text()] if sentences else []
+    lines += [line for sentence in sentences for line in _prose(sentence, width, indent="  ")]
     notes = _notes(comparison, dropped)
     lines += [line for note in notes for line in _prose(note, width, indent="  ", first="  ")]
     price, command = wording.undecided(comparison)

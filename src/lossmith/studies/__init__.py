@@ -5,15 +5,20 @@ from __future__ import annotations
 from lossmith._catalogue import Catalogue
 from lossmith.studies import (
     classical_models,
+    constraints,
     convolutions,
     drift_monitoring,
     images,
     kl_report,
     label_noise,
+    lecture_gradients,
     lecture_models,
     maps,
+    optimisation,
+    recurrent,
     term_deposits,
     tutorial,
+    units,
 )
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 
@@ -32,5 +37,10 @@ STUDIES: Catalogue[Study] = Catalogue(
         maps.STUDY,
         convolutions.STUDY,
         images.STUDY,
+        units.STUDY,
+        constraints.STUDY,
+        optimisation.STUDY,
+        lecture_gradients.STUDY,
+        recurrent.STUDY,
     ],
 )

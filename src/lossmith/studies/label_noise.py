@@ -1,4 +1,4 @@
-"""N-01 to N-07: losses made for wrong labels against cross-entropy, on digits with symmetric label noise.
+"""L-N01 to L-N07: losses made for wrong labels against cross-entropy, on digits with symmetric label noise.
 
 Sources: Wang et al., Symmetric cross entropy for robust learning with noisy labels, 2019, whose numbers are those of a
 public reproduction on CIFAR-10 with a convolutional network; Zhang and Sabuncu, 2018 (generalised cross-entropy); Ma et
@@ -23,9 +23,9 @@ NOISE = (0.0, 0.2, 0.4, 0.6)
 REFERENCE = "categorical_crossentropy"
 SYMMETRIC = "symmetric_crossentropy"
 OTHERS = {
-    "N-05": ("categorical_generalized_cross_entropy:q=0.7", "generalised cross-entropy stands wrong labels"),
-    "N-06": ("nce_rce", "NCE+RCE stands wrong labels, and learns faster than a symmetric loss alone"),
-    "N-07": ("categorical_mean_absolute_error", "mean absolute error stands wrong labels and is hard to train with"),
+    "L-N05": ("categorical_generalized_cross_entropy:q=0.7", "generalised cross-entropy stands wrong labels"),
+    "L-N06": ("nce_rce", "NCE+RCE stands wrong labels, and learns faster than a symmetric loss alone"),
+    "L-N07": ("categorical_mean_absolute_error", "mean absolute error stands wrong labels and is hard to train with"),
 }
 # best-epoch test accuracy in percent on CIFAR-10, symmetric noise: cross-entropy and symmetric cross-entropy
 PUBLISHED = {0.0: (92.68, 92.05), 0.2: (84.70, 89.96), 0.4: (72.77, 84.65), 0.6: (54.14, 73.77)}
@@ -142,7 +142,7 @@ def _chosen(result: Any, loss: str) -> np.ndarray:
 def _published_row(number: int, gain: Gain) -> Row:
     reference, own = PUBLISHED[gain.noise]
     return Row(
-        f"N-{number:02d}",
+        f"L-N{number:02d}",
         f"symmetric cross-entropy against cross-entropy, {gain.noise:.0%} symmetric noise",
         f"CIFAR-10, one run: {own:.2f} against {reference:.2f} %: {own - reference:+.1f} points",
         f"digits: {gain.text}",
@@ -199,7 +199,7 @@ STUDY = Study(
     name="label_noise",
     source="N",
     title="Losses under label noise: digits, 0 to 60 % symmetric",
-    claims=(*(f"N-{number:02d}" for number in range(1, 5)), *OTHERS),
+    claims=(*(f"L-N{number:02d}" for number in range(1, 5)), *OTHERS),
     run=run,
     reference="Wang et al., Symmetric cross entropy for robust learning with noisy labels, 2019 (numbers: a public "
     "reproduction); Zhang and Sabuncu, 2018; Ma et al., 2020; Ghosh, Kumar and Sastry, 2017",

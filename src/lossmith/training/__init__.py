@@ -14,7 +14,9 @@ from lossmith.training.execution import choose_execution, group_bytes
 from lossmith.training.export import to_keras
 from lossmith.training.gradient import GradientProcedure, GradientState
 from lossmith.training.groups import train_groups
+from lossmith.training.landscape import Landscape, gradient_norms, loss_line, loss_surface
 from lossmith.training.loop import Trainer
+from lossmith.training.paths import optimizer_path
 
 __all__ = [
     "Batch",
@@ -26,14 +28,19 @@ __all__ = [
     "GroupData",
     "GroupResult",
     "Hyper",
+    "Landscape",
     "Part",
     "Procedure",
     "Schedule",
     "Trainer",
     "choose_execution",
     "compilation_cache",
+    "gradient_norms",
     "group_bytes",
     "load_keras",
+    "loss_line",
+    "loss_surface",
+    "optimizer_path",
     "to_keras",
     "train_groups",
     "worker_count",

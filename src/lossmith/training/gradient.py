@@ -16,6 +16,7 @@ from lossmith.training._backend import compilation_cache
 from lossmith.training._initial import build_optimizer, initial_values
 from lossmith.training._layers import keeps_rows_apart, widest
 from lossmith.training._spec import Batch, Hyper
+from lossmith.training.schedules import RateSchedule
 
 __all__ = ["GradientProcedure", "GradientState", "Monitor"]
 
@@ -24,11 +25,12 @@ Monitor = Callable[[Any, Any, tuple[Any, ...]], Any]
 
 
 class GradientState(NamedTuple):
-    """Values of the model's trainable and other variables and of the optimiser's variables."""
+    """Values of the model's trainable and other variables, of the optimiser's variables, and of the schedule."""
 
     trainable: list[Any]
     other: list[Any]
     slots: list[Any]
+    schedule: Any = ()
 
 
 @final
@@ -40,6 +42,7 @@ class GradientProcedure:
     model : keras.Model
         Built; its output is raw, of shape `(n_rows, units)`.
     optimizer : keras.optimizers.Optimizer
+        Or one of `training.optimizers.make_optimizer`.
     losses : sequence of Loss
         All of the width of the model's output; `Hyper.loss` selects one.
     encodings : sequence of int
@@ -49,6 +52,8 @@ class GradientProcedure:
     weights : int or None
         Which entry of `Batch.targets` holds a weight for each row, with mean 1 over all rows, by which the loss of a
         training batch is multiplied before its mean; None where all rows count alike.
+    schedule : RateSchedule or None
+        What the learning rate of every run is multiplied by at each step.
 
     Raises
     ------
@@ -65,11 +70,13 @@ class GradientProcedure:
         *,
         monitors: Sequence[Monitor] = (),
         weights: int | None = None,
+        schedule: RateSchedule | None = None,
     ) -> None:
         import jax.numpy as jnp
 
         self.model = model
         self.optimizer = optimizer
+        self._schedule = schedule
         self.losses = tuple(losses)
         self.monitors = tuple(monitors)
         self._weights = weights
@@ -134,7 +141,13 @@ class GradientProcedure:
             slot if source is None else trainable[source]
             for slot, source in zip(self._slots, self._copies, strict=True)
         ]
-        return GradientState(trainable, other, slots)
+        return GradientState(trainable, other, slots, self._scheduled())
+
+    def _scheduled(self) -> Any:
+        """Return the schedule's first state as plain arrays."""
+        import jax
+
+        return () if self._schedule is None else jax.tree.map(np.asarray, self._schedule.init())
 
     def step(self, state: GradientState, batch: Batch, hyper: Hyper) -> tuple[GradientState, Any]:
         """Return the state after one batch, and the means of loss and monitored quantities before it."""
@@ -153,10 +166,18 @@ class GradientProcedure:
 
         (loss, (other, raw)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
         monitored = [self._mean(monitor(hyper.loss, raw, batch.targets), batch) for monitor in self.monitors]
-        slots = list(state.slots)
+        slots, schedule = list(state.slots), state.schedule
         slots[self._rate] = hyper.learning_rate
-        trainable, slots = self.optimizer.stateless_apply(slots, gradients, state.trainable)
-        return GradientState(list(trainable), list(other), list(slots)), jnp.stack([loss, *monitored])
+        if self._schedule is not None:
+            slots[self._rate] = hyper.learning_rate * self._schedule.factor(schedule)
+            schedule = self._schedule.after(schedule, loss)
+        if getattr(self.optimizer, "searches", False):
+            trainable, slots = self.optimizer.search(
+                slots, gradients, state.trainable, loss, lambda found: mean_loss(found)[0]
+            )
+        else:
+            trainable, slots = self.optimizer.stateless_apply(slots, gradients, state.trainable)
+        return GradientState(list(trainable), list(other), list(slots), schedule), jnp.stack([loss, *monitored])
 
     @staticmethod
     def _mean(values: Any, batch: Batch) -> Any:
@@ -164,6 +185,8 @@ class GradientProcedure:
 
     def final(self, state: GradientState) -> GradientState:
         """Return the state that predictions use after training: the averaged weights where the optimiser keeps them."""
+        if hasattr(self.optimizer, "effective"):
+            return state._replace(trainable=self.optimizer.effective(state.slots, state.trainable))
         if not getattr(self.optimizer, "use_ema", False):
             return state
         averages = [
@@ -175,7 +198,11 @@ class GradientProcedure:
 
     def predict(self, state: GradientState, inputs: Any) -> Any:
         """Return raw outputs in inference mode."""
-        raw, _ = self.model.stateless_call(state.trainable, state.other, as_numbers(inputs), training=False)
+        trainable = state.trainable
+        if hasattr(self.optimizer, "effective"):
+            # averaged weights are watched as they will be used
+            trainable = self.optimizer.effective(state.slots, trainable)
+        raw, _ = self.model.stateless_call(trainable, state.other, as_numbers(inputs), training=False)
         return raw
 
     def evaluate(self, state: GradientState, batch: Batch, hyper: Hyper) -> Any:
@@ -204,7 +231,7 @@ class GradientProcedure:
         by_id = {id(variable): value for variable, value in zip(self.model.variables, values, strict=True)}
         trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
         other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
-        return GradientState(trainable, other, list(self._slots))
+        return GradientState(trainable, other, list(self._slots), self._scheduled())
 
 
 def as_numbers(inputs: Any) -> Any:
