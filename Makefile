@@ -10,7 +10,7 @@ INSTALL = install() { $(UV) pip install --quiet --python $(BIN)/python --constra
 	{ $(PIP) install --quiet --upgrade "pip>=25.1" && $(PIP) install --quiet --no-compile --constraint constraints.txt "$$@"; }; }; install
 SOURCES := src tests docs $(wildcard benchmarks)
 
-.PHONY: demo test check fix bench docs clean help
+.PHONY: demo test check fix bench docs site clean help
 
 help:
 	@echo "make demo    compare the losses on circles and write a report"
@@ -19,6 +19,7 @@ help:
 	@echo "make fix     repair format and lint where a machine can"
 	@echo "make bench   measure against Keras and PyTorch"
 	@echo "make docs    write the generated pages and check every link"
+	@echo "make site    build the documentation site in build/site"
 	@echo "make clean   remove everything that was made"
 
 $(VENV)/.made:
@@ -47,7 +48,11 @@ $(VENV)/.check: $(VENV)/.test
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.test
-	@$(INSTALL) --group browser
+	@$(INSTALL) --group browser --group docs
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	@$(INSTALL) --group docs
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.test
@@ -84,6 +89,11 @@ bench: $(VENV)/.peers
 
 docs: $(VENV)/.test
 	@$(BIN)/python docs/build.py $(ARGS)
+
+# nothing is fetched, neither when it is built nor when it is read; what does not fit is an error
+site: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet $(ARGS)
+	@echo "The site is build/site/index.html: open it in a browser."
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo
