@@ -38,6 +38,7 @@ COMMANDS = {
     ("data",): ("list", "show"),
     ("runs",): ("list", "show", "resume", "repeat", "export"),
     ("study",): ("list", "run"),
+    ("train",): ("lstm-text",),
 }
 
 
@@ -89,7 +90,11 @@ def test_version(lossmith):
         (["compare", "circles", "--losses", "hinj"], "unknown loss 'hinj'; did you mean 'hinge'?"),
         (["compare", "circles", "--losses", "mse"], "loss 'mean_squared_error' is for regression and the task is binary"),
         (["compare", "circles", "--models", "mlp,mlp"], "model 'mlp' is named twice; expected every model once"),
-        (["compare", "circles", "--optimizers", "sgd,adam"], "--optimizers 'sgd,adam'; expected one name"),
+        (["compare", "circles", "--optimizers", "sgd,adan"], "unknown optimizer 'adan'; did you mean 'adam'"),
+        (["compare", "circles", "--optimizers", "sgd,sgd"], "optimizer 'sgd' is named twice; expected every optimizer once"),
+        (["compare", "circles", "--schedules", "cosin"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        (["compare", "circles", "--optimizers", "lbfgs", "--schedules", "cosine"], "no learning rate to schedule"),
+        (["compare", "circles", "--models", "mlp,knn", "--optimizers", "sgd,adam"], "--optimizers 'sgd,adam'; expected one name"),
         (["compare", "circles", "--seeds", "few"], "seeds 'few'; expected a whole number of at least 1"),
         (["compare", "circles", "--time-limit", "soon"], "--time-limit 'soon'; expected a duration such as 90s, 5m or 2h"),
         (["compare", "circles", "--format", "xml"], "--format 'xml'; expected a known format"),
