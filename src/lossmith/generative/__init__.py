@@ -12,38 +12,50 @@ if TYPE_CHECKING:
     from lossmith.generative._autoencoders import Autoencoder, VariationalAutoencoder
     from lossmith.generative._checks import CHECKS
     from lossmith.generative._coverage import Coverage, mode_coverage
+    from lossmith.generative._diagnosis import Diagnosis, diagnose
     from lossmith.generative._evidence import Evidence
+    from lossmith.generative._feature_network import FeatureNetwork, train_feature_network
     from lossmith.generative._files import load
     from lossmith.generative._gan import GenerativeAdversarialNetwork
     from lossmith.generative._likelihoods import LIKELIHOODS, Likelihood
     from lossmith.generative._mixtures import PlanarMixture, grid_of_gaussians, ring_of_gaussians
     from lossmith.generative._objective_spec import Objective
     from lossmith.generative._objectives import OBJECTIVES, get_objective
+    from lossmith.generative._sample_distances import classifier_score, frechet_distance, kernel_distance
 
 __all__ = [
-    "CHECKS",
-    "LIKELIHOODS",
-    "OBJECTIVES",
     "Autoencoder",
+    "CHECKS",
     "Coverage",
+    "Diagnosis",
     "Evidence",
+    "FeatureNetwork",
     "GenerativeAdversarialNetwork",
+    "LIKELIHOODS",
     "Likelihood",
+    "OBJECTIVES",
     "Objective",
     "PlanarMixture",
     "VariationalAutoencoder",
+    "classifier_score",
+    "diagnose",
+    "frechet_distance",
     "get_objective",
     "grid_of_gaussians",
+    "kernel_distance",
     "load",
     "mode_coverage",
     "ring_of_gaussians",
+    "train_feature_network",
 ]
 
 _NAMES = {
     "Autoencoder": "_autoencoders",
     "CHECKS": "_checks",
     "Coverage": "_coverage",
+    "Diagnosis": "_diagnosis",
     "Evidence": "_evidence",
+    "FeatureNetwork": "_feature_network",
     "GenerativeAdversarialNetwork": "_gan",
     "LIKELIHOODS": "_likelihoods",
     "Likelihood": "_likelihoods",
@@ -51,11 +63,16 @@ _NAMES = {
     "Objective": "_objective_spec",
     "PlanarMixture": "_mixtures",
     "VariationalAutoencoder": "_autoencoders",
+    "classifier_score": "_sample_distances",
+    "diagnose": "_diagnosis",
+    "frechet_distance": "_sample_distances",
     "get_objective": "_objectives",
     "grid_of_gaussians": "_mixtures",
+    "kernel_distance": "_sample_distances",
     "load": "_files",
     "mode_coverage": "_coverage",
     "ring_of_gaussians": "_mixtures",
+    "train_feature_network": "_feature_network",
 }
 
 

@@ -35,6 +35,8 @@ class Autoencoder(LatentEstimator):
         Deviation of noise on the inputs alone: a denoising autoencoder.
     epochs, batch_size : int
     learning_rate : float
+    decay : {"linear", "none"}
+        Linear lets the learning rate fall to 0 over the second half.
     optimizer : str
         A Keras optimiser, with parameters after a colon.
     validation_fraction : float
@@ -70,6 +72,7 @@ class Autoencoder(LatentEstimator):
         epochs: int = 10,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
+        decay: str = "linear",
         optimizer: str = "adam",
         validation_fraction: float = 0.0,
         patience: int | None = None,
@@ -82,6 +85,7 @@ class Autoencoder(LatentEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.decay = decay
         self.optimizer = optimizer
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -132,7 +136,7 @@ class VariationalAutoencoder(LatentEstimator):
         Nats that each dimension may use for nothing.
     binarize : {"none", "dynamic"}
         Dynamic draws zeros and ones from numbers in [0, 1] anew at every step: what published likelihoods of MNIST mean.
-    epochs, batch_size, learning_rate, optimizer, validation_fraction, patience, random_state
+    epochs, batch_size, learning_rate, decay, optimizer, validation_fraction, patience, random_state
         See `Autoencoder`.
 
     Attributes
@@ -169,6 +173,7 @@ class VariationalAutoencoder(LatentEstimator):
         epochs: int = 10,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
+        decay: str = "linear",
         optimizer: str = "adam",
         validation_fraction: float = 0.0,
         patience: int | None = None,
@@ -186,6 +191,7 @@ class VariationalAutoencoder(LatentEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.decay = decay
         self.optimizer = optimizer
         self.validation_fraction = validation_fraction
         self.patience = patience

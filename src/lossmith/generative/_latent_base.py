@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from lossmith._errors import DomainError, InvalidInputError, ShapeError
 from lossmith.generative._latent_model import LatentModel, latent_model
 from lossmith.generative._likelihoods import LIKELIHOODS
-from lossmith.generative._parameters import check_number, check_whole
-from lossmith.generative._variational import QUANTITIES, LatentProcedure, Terms, beta_schedule, steps_of
+from lossmith.generative._parameters import check_number, check_one_of, check_whole
+from lossmith.generative._variational import QUANTITIES, LatentProcedure, Terms, beta_schedule, rate_schedule, steps_of
 from lossmith.training import GroupData, GroupResult, Part, Schedule, Trainer, compilation_cache
 from lossmith.training.optimizers import make_optimizer
 
@@ -33,6 +33,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     epochs: int
     batch_size: int
     learning_rate: float
+    decay: str
     optimizer: str
     validation_fraction: float
     patience: int | None
@@ -52,6 +53,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("latent", "epochs", "batch_size"):
             check_whole(name, getattr(self, name))
         check_number("learning_rate", self.learning_rate)
+        check_one_of("decay", self.decay, ("none", "linear"))
         check_number("validation_fraction", self.validation_fraction, high=1.0, closed_low=True)
         if self.patience is not None:
             check_whole("patience", self.patience)
@@ -168,7 +170,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             cycles=int(extra.get("cycles", 4)),
         )
         return Terms(
-            beta, float(extra.get("free_bits", 0.0)), bool(extra.get("binarize", False)), float(extra.get("noise", 0.0))
+            beta=beta,
+            rate=rate_schedule(self.decay, steps=steps),
+            free_bits=float(extra.get("free_bits", 0.0)),
+            binarize=bool(extra.get("binarize", False)),
+            noise=float(extra.get("noise", 0.0)),
         )
 
     def _divided(self, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

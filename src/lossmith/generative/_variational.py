@@ -15,7 +15,7 @@ from lossmith.training._initial import build_optimizer, draw_seed, initial_value
 from lossmith.training._layers import widest
 from lossmith.training.gradient import as_numbers
 
-__all__ = ["QUANTITIES", "LatentProcedure", "LatentState", "Terms", "beta_schedule", "steps_of"]
+__all__ = ["QUANTITIES", "LatentProcedure", "LatentState", "Terms", "beta_schedule", "rate_schedule", "steps_of"]
 
 # loss = reconstruction + weighted_divergence; divergence is that without weight and free bits
 QUANTITIES = ("loss", "reconstruction", "weighted_divergence", "divergence")
@@ -27,8 +27,8 @@ class Terms:
 
     Attributes
     ----------
-    beta : ndarray of shape (n_steps,)
-        Weight of the divergence at every step.
+    beta, rate : ndarray of shape (n_steps,)
+        Weight of the divergence, and factor of the learning rate, at every step; the last holds for all later ones.
     free_bits : float
     binarize : bool
         Whether every step draws zeros and ones from the rows.
@@ -37,6 +37,7 @@ class Terms:
     """
 
     beta: np.ndarray
+    rate: np.ndarray
     free_bits: float
     binarize: bool
     noise: float = 0.0
@@ -115,7 +116,10 @@ class LatentProcedure:
         import jax.numpy as jnp
 
         key, now = jax.random.split(state.key)
-        beta = jnp.asarray(self.terms.beta, jnp.float32)[jnp.minimum(state.step, len(self.terms.beta) - 1)]
+        beta, rate = (
+            jnp.asarray(table, jnp.float32)[jnp.minimum(state.step, len(table) - 1)]
+            for table in (self.terms.beta, self.terms.rate)
+        )
 
         def objective(weights: list[Any]) -> Any:
             reconstruction, parts = self._parts(weights, batch.inputs, now)
@@ -128,7 +132,7 @@ class LatentProcedure:
 
         (loss, terms), gradients = jax.value_and_grad(objective, has_aux=True)(state.weights)
         slots = list(state.slots)
-        slots[self._rate] = hyper.learning_rate
+        slots[self._rate] = hyper.learning_rate * rate
         weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
         return LatentState(list(weights), list(slots), key, state.step + 1), jnp.stack([loss, *terms])
 
@@ -172,6 +176,19 @@ def beta_schedule(kind: str, beta: float, *, steps: int, warm_up_steps: int, cyc
     if kind == "cyclical":
         values.append(beta)
     return np.asarray(values, np.float32)
+
+
+def rate_schedule(decay: str, *, steps: int) -> np.ndarray:
+    """Return the factor of the learning rate at every step: 1, or falling to 0 over the second half.
+
+    Examples
+    --------
+    >>> rate_schedule("linear", steps=4).tolist()
+    [1.0, 1.0, 1.0, 0.5]
+    """
+    if decay == "none":
+        return np.ones(1, np.float32)
+    return np.minimum(1.0, 2 * (1 - np.arange(steps) / steps)).astype(np.float32)
 
 
 def steps_of(n_rows: int, batch_size: int, epochs: int) -> int:
