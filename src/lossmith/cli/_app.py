@@ -10,7 +10,20 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from lossmith import __version__
-from lossmith.cli import _compare, _data, _doctor, _drift, _lint, _losses, _predict, _runs, _study, divergence
+from lossmith.cli import (
+    _compare,
+    _data,
+    _doctor,
+    _drift,
+    _generate,
+    _lint,
+    _losses,
+    _predict,
+    _runs,
+    _study,
+    _train,
+    divergence,
+)
 
 __all__ = ["application", "program"]
 
@@ -55,7 +68,21 @@ def application() -> typer.Typer:
         if context.invoked_subcommand is None:
             print(context.get_help())
 
-    for module in (_compare, _predict, _losses, _lint, divergence, _drift, _data, _runs, _study, _doctor):
+    commands = (
+        _compare,
+        _predict,
+        _train,
+        _generate,
+        _losses,
+        _lint,
+        divergence,
+        _drift,
+        _data,
+        _runs,
+        _study,
+        _doctor,
+    )
+    for module in commands:
         module.add(app)
     return app
 
