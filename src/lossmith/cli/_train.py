@@ -9,7 +9,11 @@ import typer
 __all__ = ["PROCEDURES", "add"]
 
 # first word after `train` -> module and name of a Typer command function; an attribute `epilog` of it ends its help
-PROCEDURES: dict[str, tuple[str, str]] = {}
+PROCEDURES: dict[str, tuple[str, str]] = {
+    "vae": ("lossmith.cli._train_images", "train_vae"),
+    "gan": ("lossmith.cli._train_images", "train_gan"),
+    "dcgan": ("lossmith.cli._train_images", "train_dcgan"),
+}
 
 
 def add(app: typer.Typer) -> None:

@@ -39,7 +39,8 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
     objective : str
         See `OBJECTIVES`: what both minimise, and the divergence that it estimates.
     network : str
-        `dense:hidden=128x128`, `dcgan:base=64` (images), or `handbook` (images).
+        `dense:hidden=128x128,waves=64` (waves show the discriminator rows at several scales), `dcgan:base=64` (images),
+        or `handbook` (images).
     latent : int
         Size of the noise.
     steps : int
@@ -58,6 +59,8 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
     penalty_weight : float or None
     critic_steps : int or None
         Steps of the discriminator for each of the generator; that of the objective where None.
+    noise : float
+        Deviation, in those of the data, of noise on all that the discriminator sees; it falls to a hundredth over the steps.
     smoothing : float
         One-sided smoothing of the targets of real rows, for objectives with targets.
     average : float
@@ -103,6 +106,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         penalty: str | None = None,
         penalty_weight: float | None = None,
         critic_steps: int | None = None,
+        noise: float = 0.0,
         smoothing: float = 0.0,
         average: float = 0.999,
         conditional: bool = False,
@@ -120,6 +124,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         self.penalty = penalty
         self.penalty_weight = penalty_weight
         self.critic_steps = critic_steps
+        self.noise = noise
         self.smoothing = smoothing
         self.average = average
         self.conditional = conditional
@@ -135,6 +140,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         for name in ("discriminator_learning_rate", "penalty_weight"):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name))
+        check_number("noise", self.noise, closed_low=True)
         for name in ("smoothing", "average"):
             check_number(name, getattr(self, name), high=1.0, closed_low=True)
         if self.penalty is not None:
@@ -164,6 +170,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             n_classes=len(self.classes_) if self.conditional else 0,
             schedule=self.schedule,
             steps=int(self.steps),
+            noise=float(self.noise),
         )
 
     def _opponents(self) -> Opponents:

@@ -14,7 +14,7 @@ from lossmith.training._backend import undisturbed_random
 
 __all__ = ["NETWORKS", "Opponents", "opponents", "read_opponents"]
 
-NETWORKS = {"dense": ("hidden",), "dcgan": ("base",), "handbook": ()}
+NETWORKS = {"dense": ("hidden", "waves"), "dcgan": ("base",), "handbook": ()}
 SLOPE = 0.2
 
 
@@ -25,8 +25,17 @@ class Opponents(NamedTuple):
     discriminator: Any
 
 
-def read_opponents(text: str) -> tuple[str, tuple[int, ...], int]:
-    """Return kind, hidden widths and base width of `dense:hidden=128x128`, `dcgan:base=64` or `handbook`.
+class Widths(NamedTuple):
+    """What a network's text says."""
+
+    kind: str
+    hidden: tuple[int, ...] = ()
+    waves: int = 0
+    base: int = 64
+
+
+def read_opponents(text: str) -> Widths:
+    """Return what `dense:hidden=128x128,waves=64`, `dcgan:base=64` or `handbook` say.
 
     Raises
     ------
@@ -38,7 +47,7 @@ def read_opponents(text: str) -> tuple[str, tuple[int, ...], int]:
     Examples
     --------
     >>> read_opponents("dcgan:base=32")
-    ('dcgan', (), 32)
+    Widths(kind='dcgan', hidden=(), waves=0, base=32)
     """
     kind, given = parse_name(text)
     if kind not in NETWORKS:
@@ -51,9 +60,10 @@ def read_opponents(text: str) -> tuple[str, tuple[int, ...], int]:
     try:
         hidden = read_widths(given.get("hidden", "128x128")) if kind == "dense" else ()
         (base,) = read_widths(given.get("base", 64))
+        waves = sum(read_widths(given.get("waves", 0)))
     except ValueError:
         raise InvalidInputError(f"network {text!r}", expected="widths such as 128x128, and one base width") from None
-    return kind, hidden, base
+    return Widths(kind, hidden, waves, base)
 
 
 @functools.lru_cache(maxsize=32)
@@ -74,20 +84,20 @@ def opponents(text: str, shape: tuple[int, ...], latent: int, n_classes: int, bo
     InvalidInputError
         Convolutions on rows that are no images, or of a size that they cannot make.
     """
-    kind, hidden, base = read_opponents(text)
+    asked = read_opponents(text)
     keras = load_keras()
     with compilation_cache(), undisturbed_random():
-        if kind == "dense":
-            return _dense(keras, shape, latent, n_classes, hidden, bounded)
+        if asked.kind == "dense":
+            return _dense(keras, shape, latent, n_classes, asked, bounded)
         if len(shape) != 3:
             raise InvalidInputError(
-                f"network {kind} for rows of shape {shape}",
+                f"network {asked.kind} for rows of shape {shape}",
                 expected="images (height, width, channels)",
                 advice="use dense",
             )
-        if kind == "handbook":
+        if asked.kind == "handbook":
             return _handbook(keras, shape, latent, n_classes)
-        return _dcgan(keras, shape, latent, n_classes, base)
+        return _dcgan(keras, shape, latent, n_classes, asked.base)
 
 
 def _noise(keras: Any, latent: int, n_classes: int) -> tuple[Any, Any]:
@@ -113,11 +123,9 @@ def _rows(keras: Any, shape: tuple[int, ...], n_classes: int, *, flat: bool) -> 
     return [rows, classes], keras.layers.Concatenate()([x, told])
 
 
-def _dense(
-    keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, hidden: tuple[int, ...], bounded: bool
-) -> Opponents:
+def _dense(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, asked: Widths, bounded: bool) -> Opponents:
     def stack(x: Any, activation: str) -> Any:
-        for width in hidden:
+        for width in asked.hidden:
             x = keras.layers.Dense(width, activation=activation, kernel_initializer="he_normal")(x)
         return x
 
@@ -125,6 +133,10 @@ def _dense(
     x = keras.layers.Dense(math.prod(shape), activation="tanh" if bounded else None)(stack(x, "relu"))
     generator = keras.Model(inputs, keras.layers.Reshape(shape)(x) if len(shape) > 1 else x)
     inputs, x = _rows(keras, shape, n_classes, flat=True)
+    if asked.waves:
+        from lossmith.generative._waves import Waves
+
+        x = Waves(asked.waves)(x)
     return Opponents(generator, keras.Model(inputs, keras.layers.Dense(1)(stack(x, "leaky_relu"))))
 
 
