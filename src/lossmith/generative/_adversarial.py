@@ -27,7 +27,8 @@ QUANTITIES = (
 )
 
 
-FADED = 1e-2  # share of the noise that is left at the end
+FADED = 1e-2  # share of the noise that is left
+FADING = 0.6  # share of the steps over which it falls
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class Adversaries:
 
         if not self.game.noise:
             return rows
-        deviation = self.game.noise * FADED ** (step / self.game.steps)
+        deviation = self.game.noise * FADED ** jax.numpy.minimum(step / (FADING * self.game.steps), 1.0)
         return rows + deviation * jax.random.normal(key, rows.shape)
 
     def _factor(self, step: Any) -> Any:

@@ -162,6 +162,8 @@ def nearest_distances(rows: Any, others: Any, *, block: int = 500) -> np.ndarray
     [1.0, 2.0]
     """
     x, y = (np.asarray(part, dtype=np.float64).reshape(len(part), -1) for part in (rows, others))
+    centre = y.mean(axis=0)  # far from 0 the squares would hide the differences
+    x, y = x - centre, y - centre
     found = []
     lengths = (y**2).sum(axis=1)
     for start in range(0, len(x), block):
