@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lossmith.generative._gan import GenerativeAdversarialNetwork
     from lossmith.generative._likelihoods import LIKELIHOODS, Likelihood
     from lossmith.generative._mixtures import PlanarMixture, grid_of_gaussians, ring_of_gaussians
+    from lossmith.generative._objective_comparison import ObjectiveComparison, compare_objectives
     from lossmith.generative._objective_spec import Objective
     from lossmith.generative._objectives import OBJECTIVES, get_objective
     from lossmith.generative._sample_distances import classifier_score, frechet_distance, kernel_distance
@@ -35,9 +36,11 @@ __all__ = [
     "Likelihood",
     "OBJECTIVES",
     "Objective",
+    "ObjectiveComparison",
     "PlanarMixture",
     "VariationalAutoencoder",
     "classifier_score",
+    "compare_objectives",
     "diagnose",
     "frechet_distance",
     "get_objective",
@@ -61,9 +64,11 @@ _NAMES = {
     "Likelihood": "_likelihoods",
     "OBJECTIVES": "_objectives",
     "Objective": "_objective_spec",
+    "ObjectiveComparison": "_objective_comparison",
     "PlanarMixture": "_mixtures",
     "VariationalAutoencoder": "_autoencoders",
     "classifier_score": "_sample_distances",
+    "compare_objectives": "_objective_comparison",
     "diagnose": "_diagnosis",
     "frechet_distance": "_sample_distances",
     "get_objective": "_objectives",

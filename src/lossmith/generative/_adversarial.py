@@ -53,7 +53,7 @@ class Game:
     steps : int
     noise : float
         Deviation of Gaussian noise on everything that the discriminator sees, at the first step; it falls geometrically
-        to a hundredth. From coarse to fine: where the laws do not overlap, sharp discriminators lead nowhere.
+        to a hundredth over the first 60 % of the steps, and the weight of the penalty with it. From coarse to fine: where the laws do not overlap, sharp discriminators lead nowhere.
     """
 
     objective: Objective
@@ -192,8 +192,13 @@ class Adversaries:
 
         if not self.game.noise:
             return rows
-        deviation = self.game.noise * FADED ** jax.numpy.minimum(step / (FADING * self.game.steps), 1.0)
-        return rows + deviation * jax.random.normal(key, rows.shape)
+        return rows + self.game.noise * self._left(step) * jax.random.normal(key, rows.shape)
+
+    def _left(self, step: Any) -> Any:
+        """Return the share of the noise that is left at a step."""
+        import jax.numpy as jnp
+
+        return FADED ** jnp.minimum(step / (FADING * self.game.steps), 1.0) if self.game.noise else 1.0
 
     def _factor(self, step: Any) -> Any:
         import jax.numpy as jnp
@@ -225,7 +230,10 @@ class Adversaries:
             f, other = self.judged(weights, other, fake, classes)
             options = {"smoothing": game.smoothing} if game.smoothing else {}
             loss = game.objective.discriminator(r, f, **game.objective.parameters, **options)
-            penalty = self._penalty(weights, state.discriminator_other, real, fake, classes, between)
+            # slopes grow as noise fades, and are meant to
+            penalty = self._penalty(weights, state.discriminator_other, real, fake, classes, between) * self._left(
+                state.step
+            )
             return loss + penalty, (loss, penalty, r, f, other)
 
         (_, (loss, penalty, r, f, other)), gradients = jax.value_and_grad(objective, has_aux=True)(state.discriminator)

@@ -7,6 +7,7 @@ from lossmith.studies import (
     classical_models,
     convolutions,
     drift_monitoring,
+    generative_models,
     images,
     kl_report,
     label_noise,
@@ -32,5 +33,6 @@ STUDIES: Catalogue[Study] = Catalogue(
         maps.STUDY,
         convolutions.STUDY,
         images.STUDY,
+        generative_models.STUDY,
     ],
 )
