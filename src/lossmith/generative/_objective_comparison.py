@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectiveComparison", "compare_objectives"]
 
-METRICS = {"kl_to_uniform": ("lower", 0.05), "quality": ("higher", 0.02), "modes": ("higher", 0.5)}
+METRICS: dict[str, tuple[Literal["higher", "lower"], float]] = {
+    "kl_to_uniform": ("lower", 0.05),
+    "quality": ("higher", 0.02),
+    "modes": ("higher", 0.5),
+}
 DRAWN = 10_000
 
 
@@ -146,7 +150,7 @@ def compare_objectives(
         direction=direction,
         margin=band,
         failure=worst,
-        rng=np.random.default_rng(0),  # type: ignore[arg-type]
+        rng=np.random.default_rng(0),
     )
     return ObjectiveComparison(metric, scores, judgement, seconds, seeds)
 
