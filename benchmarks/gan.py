@@ -10,6 +10,7 @@ Every peer is a process of its own, pinned to one core; steps are timed after a 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -110,7 +111,7 @@ def by_torch(name: str, seeds: int) -> Callable[[int], None]:  # noqa: ARG001
     else:
         latent, widths = 100, (512, 256, 128, 64)
         up: list[Any] = [nn.ConvTranspose2d(100, 512, 4, bias=False), nn.BatchNorm2d(512), nn.ReLU()]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             up += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         generator = nn.Sequential(*up, nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh())
         down: list[Any] = []

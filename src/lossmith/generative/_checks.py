@@ -8,7 +8,7 @@ from lossmith._checks import Check
 __all__ = ["CHECKS"]
 
 CHECKS: Catalogue[Check] = Catalogue(
-    "check",
+    "check of a generator",
     [
         Check(
             "LS501", "posterior-collapse", "error",

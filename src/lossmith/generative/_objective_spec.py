@@ -53,6 +53,8 @@ class Objective:
         The divergence that the best discriminator measures, where it does.
     measures : str
         The same in words.
+    when : str
+        When to take it.
     penalty : {"none", "gradient", "r1", "r1r2", "clip"}
         What keeps the discriminator smooth unless another is asked for.
     weight : float
@@ -74,6 +76,7 @@ class Objective:
     generator: Score
     estimates: Estimate | None
     measures: str
+    when: str
     penalty: Penalty
     weight: float
     critic_steps: int

@@ -117,6 +117,7 @@ def _fgan(
         generator=generator[0],
         estimates=estimate,
         measures=f"{estimate.divergence.replace('_', ' ')} of data p and generator q",
+        when="To fit under a divergence that you name, and to see what difference it makes.",
         penalty="r1",
         weight=0.1,
         critic_steps=1,
@@ -135,23 +136,27 @@ OBJECTIVES: Catalogue[Objective] = Catalogue(
         Objective(
             "non_saturating", _logistic, _non_saturating, JENSEN,
             "Jensen-Shannon divergence (discriminator); the generator follows KL(q, p) minus twice it",
+            "The classical choice, with networks of images and a published recipe to follow.",
             "none", 0.0, 1, "sign", True, LOGISTIC, r"\mathbb{E}_q \log(1 + e^{-f})",
             "Goodfellow and others, Generative adversarial nets, 2014", {}, ("nonsaturating", "ns"),
         ),
         Objective(
             "saturating", _logistic, _saturating, JENSEN, "Jensen-Shannon divergence",
+            "To show why it is not used: its slope vanishes where the discriminator is sure.",
             "none", 0.0, 1, "sign", True, LOGISTIC, r"-\mathbb{E}_q \log(1 + e^{f})",
             "Goodfellow and others, Generative adversarial nets, 2014", {}, ("minimax",),
         ),
         Objective(
             "least_squares", _squares, _squares_generator, Estimate("le_cam_divergence", -1.0, 1.0),
             "Le Cam's triangular divergence (discriminator); the generator follows Pearson's chi-squared of p + q and 2 q",
+            "Where the logistic losses saturate; targets are -1 and 1, the generator aims at 0.",
             "none", 0.0, 1, "sign", True,
             r"\tfrac12 \mathbb{E}_p (r - 1)^2 + \tfrac12 \mathbb{E}_q (f + 1)^2", r"\tfrac12 \mathbb{E}_q f^2",
             "Mao and others, Least squares generative adversarial networks, 2017", {}, ("lsgan",),
         ),
         Objective(
             "hinge", _hinge, _away, Estimate("total_variation_distance", -0.5, 1.0), "total variation distance",
+            "Large image networks with many steps: rows that are told apart well enough no longer count.",
             "none", 0.0, 1, "sign", False,
             r"\mathbb{E}_p \max(0, 1 - r) + \mathbb{E}_q \max(0, 1 + f)", r"-\mathbb{E}_q f",
             "Lim, Ye, Geometric GAN, 2017", {}, (),
@@ -159,6 +164,7 @@ OBJECTIVES: Catalogue[Objective] = Catalogue(
         Objective(
             "wasserstein", _gap, _away, Estimate("wasserstein_distance", -1.0, 0.0),
             "Wasserstein-1 distance over functions of slope 1",
+            "Where a loss should fall as samples get better; five steps of the critic for each of the generator.",
             "gradient", 10.0, 5, "pair", False, r"\mathbb{E}_q f - \mathbb{E}_p r", r"-\mathbb{E}_q f",
             "Arjovsky, Chintala, Bottou, Wasserstein GAN, 2017; Gulrajani and others, Improved training of Wasserstein GANs, 2017",
             {}, ("wgan", "wgan_gp", "w1"),
@@ -166,6 +172,7 @@ OBJECTIVES: Catalogue[Objective] = Catalogue(
         Objective(
             "relativistic", _relativistic, _relativistic_generator, None,
             "a divergence of pairs: how well a real row can be told from a generated one beside it",
+            "The default: rows are judged in pairs, which keeps all modes; with penalties on both sides it converges.",
             "r1r2", 0.1, 1, "pair", False,
             r"\mathbb{E} \log(1 + e^{f - r})", r"\mathbb{E} \log(1 + e^{r - f})",
             "Jolicoeur-Martineau, The relativistic discriminator, 2019; Huang and others, The GAN is dead; long live the GAN, 2024",
