@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import optimize
 
 from lossmith._errors import LossmithError, UnknownNameError
 from lossmith.divergence import get
@@ -19,37 +18,28 @@ LAWS = [
 POINTWISE = [name for name, one in OBJECTIVES.items() if one.estimates and name != "wasserstein"]
 
 
-def expected_loss(objective, p, q, raw):
-    """Return the discriminator's loss when raw outputs are `raw` on the atoms, by weighting losses of single atoms."""
+GRID = np.linspace(-12, 12, 120_001)
+
+
+def on_grid(objective):
+    """Return the parts of the discriminator's loss by real and by generated rows at raw outputs on a grid, and the loss at 0."""
     with jax.enable_x64(True):
         neutral = jnp.zeros(1)
+        real = jax.vmap(lambda v: objective.discriminator(v[None], neutral))(jnp.asarray(GRID))
+        generated = jax.vmap(lambda v: objective.discriminator(neutral, v[None]))(jnp.asarray(GRID))
         base = float(objective.discriminator(neutral, neutral))
-        total = 0.0
-        for k, v in enumerate(raw):
-            at = jnp.array([v])
-            # the loss is a sum of a part of real and a part of generated rows
-            total += p[k] * (float(objective.discriminator(at, neutral)) - base)
-            total += q[k] * (float(objective.discriminator(neutral, at)) - base)
-        return total + base
+        return np.asarray(real) - base, np.asarray(generated) - base, base
 
 
 @pytest.mark.parametrize("name", POINTWISE)
-@pytest.mark.parametrize("p,q", LAWS)
-def test_the_best_discriminator_tells_the_divergence(name, p, q):
+def test_the_best_discriminator_tells_the_divergence(name):
     objective = OBJECTIVES[name]
-    loss = 0.0
-    with jax.enable_x64(True):
-        base = float(objective.discriminator(jnp.zeros(1), jnp.zeros(1)))
-    for k in range(len(p)):  # the atoms do not touch each other
-
-        def of_atom(v, k=k):
-            one_p, one_q = np.zeros(len(p)), np.zeros(len(p))
-            one_p[k], one_q[k] = p[k], q[k]
-            return expected_loss(objective, one_p, one_q, np.full(len(p), v)) - base
-
-        loss += optimize.minimize_scalar(of_atom, bounds=(-12, 12), method="bounded", options={"xatol": 1e-9}).fun
-    found = objective.divergence_of(loss + base)
-    assert float(found) == pytest.approx(float(get(objective.estimates.divergence)(p, q)), rel=1e-5, abs=1e-6)
+    real, generated, base = on_grid(objective)
+    for p, q in LAWS:
+        # the atoms do not touch each other: each has its own best raw output
+        loss = base + sum((a * real + b * generated).min() for a, b in zip(p, q, strict=True))
+        expected = float(get(objective.estimates.divergence)(p, q))
+        assert float(objective.divergence_of(loss)) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_wasserstein_is_a_supremum_over_slopes_of_one():
