@@ -11,13 +11,13 @@ from lossmith._errors import InvalidInputError
 from lossmith.generative import CHECKS, GenerativeAdversarialNetwork, diagnose, ring_of_gaussians, train_feature_network
 
 RING = ring_of_gaussians()
-X = RING.sample(600, rng=np.random.default_rng(0))
+X = RING.sample(500, rng=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
 def gan():
     return GenerativeAdversarialNetwork(
-        network="dense:hidden=8", latent=3, steps=20, batch_size=16, random_state=0
+        network="dense:hidden=8", latent=3, steps=6, batch_size=16, random_state=0
     ).fit(X)
 
 

@@ -57,7 +57,7 @@ class Autoencoder(LatentEstimator):
     --------
     >>> from sklearn.datasets import load_iris
     >>> X = load_iris().data
-    >>> model = Autoencoder(latent=2, network="dense:hidden=16", epochs=5, random_state=0).fit(X)
+    >>> model = Autoencoder(latent=2, network="dense:hidden=16", epochs=2, random_state=0).fit(X)
     >>> model.transform(X).shape, model.inverse_transform(model.transform(X)).shape
     ((150, 2), (150, 4))
     """
@@ -151,7 +151,7 @@ class VariationalAutoencoder(LatentEstimator):
     --------
     >>> from sklearn.datasets import load_iris
     >>> X = load_iris().data
-    >>> model = VariationalAutoencoder(latent=2, network="dense:hidden=16", epochs=5, random_state=0).fit(X)
+    >>> model = VariationalAutoencoder(latent=2, network="dense:hidden=16", epochs=2, random_state=0).fit(X)
     >>> model.sample(3, random_state=1).shape
     (3, 4)
     """

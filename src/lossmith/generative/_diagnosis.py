@@ -146,8 +146,8 @@ def diagnose(
     >>> from lossmith.generative import GenerativeAdversarialNetwork, ring_of_gaussians
     >>> ring = ring_of_gaussians()
     >>> X = ring.sample(1000, rng=np.random.default_rng(0))
-    >>> gan = GenerativeAdversarialNetwork(network="dense:hidden=16", steps=20, random_state=0).fit(X)
-    >>> found = diagnose(gan, X, mixture=ring, n=500)
+    >>> gan = GenerativeAdversarialNetwork(objective="hinge", network="dense:hidden=8", steps=20, random_state=0).fit(X)
+    >>> found = diagnose(gan, X, mixture=ring, n=100)
     >>> found.measures["modes"].value <= 8
     True
     """

@@ -79,7 +79,7 @@ def load(path: tensor_file.PathType) -> Any:
     >>> import tempfile
     >>> from sklearn.datasets import load_iris
     >>> from lossmith.generative import VariationalAutoencoder, load
-    >>> model = VariationalAutoencoder(latent=2, network="dense:hidden=16", epochs=1, random_state=0).fit(load_iris().data)
+    >>> model = VariationalAutoencoder(latent=2, network="dense:hidden=16", epochs=2, random_state=0).fit(load_iris().data)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     model.save(f"{folder}/iris.safetensors")
     ...     again = load(f"{folder}/iris.safetensors")

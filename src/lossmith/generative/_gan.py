@@ -86,7 +86,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
     >>> import numpy as np
     >>> from lossmith.generative import ring_of_gaussians
     >>> X = ring_of_gaussians().sample(1000, rng=np.random.default_rng(0))
-    >>> gan = GenerativeAdversarialNetwork(network="dense:hidden=16", steps=20, random_state=0).fit(X)
+    >>> gan = GenerativeAdversarialNetwork(objective="hinge", network="dense:hidden=8", steps=20, random_state=0).fit(X)
     >>> gan.sample(5, random_state=0).shape, gan.curves_["generator_loss"].shape
     ((5, 2), (20,))
     """

@@ -119,10 +119,10 @@ def compare_objectives(
     --------
     >>> from lossmith.generative import ring_of_gaussians
     >>> found = compare_objectives(
-    ...     ring_of_gaussians(), ["relativistic", "hinge"], seeds=2, steps=10, network="dense:hidden=8"
+    ...     ring_of_gaussians(), ["non_saturating", "hinge"], seeds=2, steps=10, network="dense:hidden=8"
     ... )
     >>> found.table()["objective"].sort().to_list()
-    ['hinge', 'relativistic']
+    ['hinge', 'non_saturating']
     """
     from lossmith.compare.verdicts import judge
 
