@@ -42,7 +42,7 @@ def sigmoid(x):
 
 
 def test_a_step_by_hand():
-    adversaries = linear()
+    adversaries = linear(batch_size=64)
     state = adversaries.init(5)
     rows = np.asarray(X, np.float32)
     new, values = adversaries.step(state, rows, np.zeros(len(rows), np.int32))
