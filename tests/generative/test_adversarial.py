@@ -151,6 +151,28 @@ def test_an_estimator_trains_both(fitted):
     np.testing.assert_allclose(strip[[0, 2]], fitted.inverse_transform(ends), rtol=1e-5, atol=1e-6)
 
 
+def test_the_discriminator_chooses_among_candidates(fitted):
+    """Rows of N(0, 1) under an output that is the log-ratio to N(1, 0.5): what is chosen has mean 1 and deviation 0.5."""
+    import copy
+
+    import keras
+
+    from lossmith.generative._generator_networks import Opponents
+
+    z, x = keras.Input((3,)), keras.Input((2,))
+    # log N(x; 1, 0.5) - log N(x; 0, 1) of the first feature, but for a constant
+    ratio = keras.ops.sum(-2 * (x[:, :1] - 1) ** 2 + 0.5 * x[:, :1] ** 2, axis=1, keepdims=True)
+    known = Opponents(keras.Model(z, z[:, :2]), keras.Model(x, ratio))
+    other = copy.copy(fitted)
+    other.candidates, other.generator_, other.discriminator_ = 40, [], []
+    other.shift_, other.scale_ = np.zeros(()), np.ones(())
+    other._opponents = lambda: known
+    chosen = other.sample(2000, random_state=0)
+    assert chosen.shape == (2000, 2)
+    assert chosen[:, 0].mean() == pytest.approx(1, abs=0.06) and chosen[:, 0].std() == pytest.approx(0.5, abs=0.04)
+    assert chosen[:, 1].mean() == pytest.approx(0, abs=0.08) and chosen[:, 1].std() == pytest.approx(1, abs=0.06)
+
+
 def test_files(fitted, tmp_path):
     path = tmp_path / "gan.safetensors"
     fitted.save(path)
@@ -232,6 +254,7 @@ def test_the_default_objective_covers_the_ring():
         ({"average": 1.0}, DomainError, r"\[0, 1\)"),
         ({"penalty": "r3"}, InvalidInputError, "one of none"),
         ({"smoothing": 0.1}, InvalidInputError, "no targets"),
+        ({"candidates": 5, "objective": "hinge"}, InvalidInputError, "no ratios"),
         ({"network": "dcgan"}, InvalidInputError, "images"),
         ({"network": "dense:width=3"}, UnknownNameError, "no parameter 'width'"),
         ({"conditional": True}, InvalidInputError, "without classes"),

@@ -16,9 +16,9 @@ X = RING.sample(500, rng=np.random.default_rng(0))
 
 @pytest.fixture(scope="module")
 def gan():
-    return GenerativeAdversarialNetwork(
-        network="dense:hidden=8", latent=3, steps=6, batch_size=16, random_state=0
-    ).fit(X)
+    return GenerativeAdversarialNetwork(network="dense:hidden=8", latent=3, steps=6, batch_size=16, random_state=0).fit(
+        X
+    )
 
 
 def codes(found):

@@ -65,6 +65,9 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         One-sided smoothing of the targets of real rows, for objectives with targets.
     average : float
         Decay of the average of the generator's weights, which generates after training; 0 takes the last weights.
+    candidates : int
+        Rows that are generated for each that `sample` returns. Above 1 the discriminator chooses among them, by its ratio of
+        densities: what lies between modes goes, and modes with too few rows get more. For objectives with logistic losses.
     conditional : bool
         Learn rows given their class `y`.
     random_state : int, RandomState or None
@@ -109,6 +112,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         noise: float = 0.0,
         smoothing: float = 0.0,
         average: float = 0.999,
+        candidates: int = 1,
         conditional: bool = False,
         random_state: Any = None,
     ) -> None:
@@ -127,12 +131,13 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         self.noise = noise
         self.smoothing = smoothing
         self.average = average
+        self.candidates = candidates
         self.conditional = conditional
         self.random_state = random_state
 
     def _check_parameters(self) -> Objective:
         objective = get_objective(self.objective)
-        for name in ("latent", "steps", "batch_size"):
+        for name in ("latent", "steps", "batch_size", "candidates"):
             check_whole(name, getattr(self, name))
         if self.critic_steps is not None:
             check_whole("critic_steps", self.critic_steps)
@@ -146,6 +151,12 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         if self.penalty is not None:
             check_one_of("penalty", self.penalty, PENALTIES)
         check_one_of("schedule", self.schedule, SCHEDULES)
+        if self.candidates > 1 and not objective.tells_ratios:
+            raise InvalidInputError(
+                f"candidates={self.candidates} under objective {objective.name}, whose outputs are no ratios of densities",
+                expected="relativistic, non_saturating, saturating or fgan_js",
+                advice="set candidates=1",
+            )
         if self.smoothing and not objective.smoothing:
             raise InvalidInputError(
                 f"smoothing under objective {objective.name}, which has no targets",

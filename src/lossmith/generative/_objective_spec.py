@@ -88,6 +88,11 @@ class Objective:
     parameters: Mapping[str, float] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
+    @property
+    def tells_ratios(self) -> bool:
+        """Whether the best raw output is the logarithm of p / q, up to a constant: those of logistic losses are."""
+        return self.name in ("non_saturating", "saturating", "relativistic", "fgan_js")
+
     def configured(self, **values: Any) -> Objective:
         """Return the objective with other values of its parameters.
 

@@ -25,6 +25,7 @@ class TrainedOpponents(BaseEstimator):
     """Base of the adversarial estimator; not for use by itself."""
 
     latent: int
+    candidates: int
     conditional: bool
     shape_: tuple[int, ...]
     bounded_: bool
@@ -89,8 +90,29 @@ class TrainedOpponents(BaseEstimator):
         check_is_fitted(self, "generator_")
         check_whole("n", n)
         rng = np.random.default_rng(int(check_random_state(random_state).randint(2**31 - 1)))
+        known = self._class_rows(classes, int(n))
         z = rng.normal(size=(int(n), int(self.latent))).astype(np.float32)
-        return self._decoded(z, self._class_rows(classes, int(n)))
+        if self.candidates == 1:
+            return self._decoded(z, known)
+        return self._chosen(int(n), known, rng)
+
+    def _chosen(self, n: int, known: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+        """Return `n` of many generated rows: drawn without replacement, in proportion to what the discriminator makes of them.
+
+        Source: Rubin, Using the SIR algorithm to simulate posterior distributions, 1988; Azadi and others, Discriminator
+        rejection sampling, 2019.
+        """
+        count = int(self.candidates)
+        z = rng.normal(size=(count * n, int(self.latent))).astype(np.float32)
+        every = None if known is None else np.repeat(known, count, axis=0)
+        rows = self._decoded(z, every)
+        model = self._opponents().discriminator
+        raw = _by_blocks(_compiled(model), model, self.discriminator_, self._inside(rows), every).reshape(-1)
+        # the largest of log-weights with Gumbel noise are a draw without replacement
+        order = raw + rng.gumbel(size=raw.shape)
+        if known is None:
+            return rows[np.argpartition(-order, n - 1)[:n]]
+        return rows[order.reshape(n, count).argmax(axis=1) + count * np.arange(n)]
 
     def inverse_transform(self, Z: Any, *, classes: Any = None) -> np.ndarray:
         """Return the rows that noise of shape `(n_samples, latent)` becomes."""

@@ -139,8 +139,9 @@ def _classifiers(quick: bool) -> list[Row]:  # noqa: ARG001
     order = np.random.default_rng(0).permutation(len(X))
     test = order[1000:]
     values = {}
-    for count in (50, 1000):
-        train = order[:count]
+    for count in (100, 1000):
+        few = np.concatenate([order[:1000][y[order[:1000]] == label][: count // 10] for label in range(10)])
+        train = few if count == 100 else order[:1000]
         for name, model in (
             ("naive Bayes", GaussianNB(var_smoothing=1e-2)),
             ("LDA", LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")),
@@ -339,7 +340,7 @@ def _folder() -> Row:
     with tempfile.TemporaryDirectory() as folder:
         for label, color in (("fire", (200, 60, 20)), ("water", (20, 60, 200))):
             (Path(folder) / label).mkdir()
-            for place in range(4):
+            for place in range(6):
                 Image.new("RGB", (40 + place, 56), color).save(Path(folder) / label / f"{place}.png")
         dataset = load_image_folder(folder, size=(64, 64))
     return shown(
