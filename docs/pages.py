@@ -55,6 +55,7 @@ def all_pages() -> dict[str, str]:
         "metrics.md": metrics_page(found["metric"]),
         "divergences.md": divergences_page(found["divergence"]),
         "losses/index.md": losses_page(found["loss"]),
+        "objectives.md": objectives_page(found["objective"], found["likelihood"]),
         "wrong-elsewhere.md": wrong_page(),
     }
     pages |= {f"losses/{loss.name}.md": loss_page(loss) for loss in found["loss"].values()}
@@ -364,6 +365,24 @@ def divergences_page(divergences: Catalogue[Any]) -> str:
             ("reference", item.reference),
         ]  # fmt: skip
         parts += [f"## {item.name}", item.when, f"$$\n{item.formula}\n$$", table(("", ""), facts)]
+    return "\n\n".join(parts)
+
+
+def objectives_page(objectives: Mapping[str, Any], likelihoods: Mapping[str, Any]) -> str:
+    """Return the page of adversarial objectives and of likelihoods of decoders."""
+    parts = ["# Objectives and likelihoods of generative models", "## Objectives of adversarial networks"]
+    parts.append(
+        "Raw outputs r of real and f of generated rows; both losses are minimised. [How to use them](generative.md)."
+    )
+    for item in objectives.values():
+        usual = "none" if item.penalty == "none" else f"{item.penalty}, weight {item.weight:g}"
+        facts = [("measures", item.measures), ("penalty", usual), ("reference", item.reference)]
+        formulas = f"$$\n{item.formula_discriminator}, \\qquad {item.formula_generator}\n$$"
+        parts += [f"### {item.name}", item.when, formulas, table(("", ""), facts)]
+    parts.append("## Likelihoods of decoders")
+    for item in likelihoods.values():
+        facts = [("reference", item.reference)]
+        parts += [f"### {item.name}", item.when, f"$$\n{item.formula}\n$$", table(("", ""), facts)]
     return "\n\n".join(parts)
 
 

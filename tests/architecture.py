@@ -27,6 +27,7 @@ LAYERS = {
     "compare": 5,
     "text": 5,
     "estimators": 5,
+    "generative": 5,
     "lint": 5,
     "drift": 5,
     "report": 6,
@@ -35,7 +36,10 @@ LAYERS = {
     "__main__": 9,
     "__init__": 10,
 }
-SIBLINGS = {("compare", "estimators")}  # baselines and the model axis
+SIBLINGS = {
+    ("compare", "estimators"),
+    ("generative", "compare"),
+}  # baselines and the model axis; statistics of paired runs
 LATE = {("_views", "report")}  # results find their views when first asked
 APART = {("drift", "training"), ("drift", "models")}  # drift stands on divergence and data alone
 FRONT_DOOR_USERS = {"__init__", "studies"}  # a study uses what everybody can use

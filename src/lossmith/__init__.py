@@ -19,7 +19,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossmith import data, divergence, drift, estimators, losses, models, report, studies, text, training
+    from lossmith import (
+        data,
+        divergence,
+        drift,
+        estimators,
+        generative,
+        losses,
+        models,
+        report,
+        studies,
+        text,
+        training,
+    )
     from lossmith._errors import LossmithError
     from lossmith.compare import compare
     from lossmith.data import load
@@ -35,6 +47,7 @@ __all__ = [
     "divergence",
     "drift",
     "estimators",
+    "generative",
     "lint",
     "load",
     "losses",

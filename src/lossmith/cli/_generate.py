@@ -19,6 +19,9 @@ __all__ = ["KINDS", "GenerateOptions", "add", "kind_of"]
 # `kind` of a file's configuration -> module and name of a function that takes the path and the options
 KINDS: dict[str, tuple[str, str]] = {
     "text": ("lossmith.cli._generate_text", "generate"),
+    "autoencoder": ("lossmith.cli._generate_rows", "generate_rows"),
+    "vae": ("lossmith.cli._generate_rows", "generate_rows"),
+    "gan": ("lossmith.cli._generate_rows", "generate_rows"),
 }
 
 _MOST_HEADER = 2**26  # bytes

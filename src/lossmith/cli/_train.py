@@ -11,6 +11,9 @@ __all__ = ["PROCEDURES", "add"]
 # first word after `train` -> module and name of a Typer command function; an attribute `epilog` of it ends its help
 PROCEDURES: dict[str, tuple[str, str]] = {
     "lstm-text": ("lossmith.cli._train_text", "lstm_text"),
+    "vae": ("lossmith.cli._train_images", "train_vae"),
+    "gan": ("lossmith.cli._train_images", "train_gan"),
+    "dcgan": ("lossmith.cli._train_images", "train_dcgan"),
 }
 
 

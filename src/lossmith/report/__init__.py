@@ -17,6 +17,8 @@ from lossmith.divergence import Approximation, Measurement, Projections, Survey,
 from lossmith.drift._result import Drift
 from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.estimators._som_map import SomMap
+from lossmith.generative._diagnosis import Diagnosis
+from lossmith.generative._evidence import Evidence
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 from lossmith.text.api import TextTraining
@@ -139,6 +141,7 @@ def _late(home: str, function: str) -> Any:
 _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "divergence": (Measurement, Survey, Approximation, Sweep, Projections),
     "drift": (Drift,),
+    "generative": (Evidence, Diagnosis),
     "lint": (LintResult,),
     "reliability": (ReliabilityCurve,),
     "simple": (ModelComparison, SomMap),

@@ -8,6 +8,7 @@ from lossmith.studies import (
     constraints,
     convolutions,
     drift_monitoring,
+    generative_models,
     images,
     kl_report,
     label_noise,
@@ -42,5 +43,6 @@ STUDIES: Catalogue[Study] = Catalogue(
         optimisation.STUDY,
         lecture_gradients.STUDY,
         recurrent.STUDY,
+        generative_models.STUDY,
     ],
 )

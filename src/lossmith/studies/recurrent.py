@@ -206,7 +206,7 @@ def _generator(text: str, quick: bool) -> Row:
     )  # fmt: skip
     weights = 4 * (300 * (1 + 300) + 300) + 4 * (300 * 600 + 300) + 301 * 40
     greedy = found.model.generate("the ", length=200, how=lossmith.text.Sampling(greedy=True))
-    loops = any(finding.code == "LS505" for finding in lossmith.text.judge_text(greedy, None))
+    loops = any(finding.code == "LS535" for finding in lossmith.text.judge_text(greedy, None))
     start = [1, 2, 3]
     alias = start
     alias.append(4)  # what `new_string = X[start_index]` does to the training data

@@ -13,7 +13,7 @@ CHECKS: Catalogue[Check] = Catalogue(
     "check of text",
     [
         Check(
-            "LS501",
+            "LS531",
             "ngram-not-beaten",
             "error",
             "The model predicts held-out text no better than the best count of n-grams.",
@@ -21,7 +21,7 @@ CHECKS: Catalogue[Check] = Catalogue(
             "Train longer, with more units, or on more text; or use the n-grams.",
         ),
         Check(
-            "LS502",
+            "LS532",
             "compressor-not-beaten",
             "error",
             "A general compressor that has read the training text needs fewer bits than the model.",
@@ -29,7 +29,7 @@ CHECKS: Catalogue[Check] = Catalogue(
             "Train longer; the learning rate may be far off.",
         ),
         Check(
-            "LS503",
+            "LS533",
             "learnt-by-heart",
             "warning",
             "Held-out text costs 15 % more nats than training text.",
@@ -37,7 +37,7 @@ CHECKS: Catalogue[Check] = Catalogue(
             "Stop earlier, add dropout, or give it more text.",
         ),
         Check(
-            "LS504",
+            "LS534",
             "copied-text",
             "warning",
             "Generated text shares a longer run with the training text than held-out text does, by more than half.",
@@ -45,7 +45,7 @@ CHECKS: Catalogue[Check] = Catalogue(
             "Raise the temperature, or train with dropout.",
         ),
         Check(
-            "LS505",
+            "LS535",
             "text-goes-round",
             "warning",
             "The second half of the generated text repeats one short piece.",
@@ -72,7 +72,7 @@ def judge_model(nats: float, train_nats: float, found: Baselines) -> tuple[Findi
     Examples
     --------
     >>> [finding.code for finding in judge_model(1.6, 1.5, Baselines({7: 1.5165}, {"bz2": 1.66}))]
-    ['LS501']
+    ['LS531']
     """
     findings = []
     order = found.best_order
@@ -95,7 +95,7 @@ def judge_text(text: str, found: Novelty | None) -> tuple[Finding, ...]:
     Examples
     --------
     >>> judge_text("and the and the and the and the and the and the", None)[0].code
-    'LS505'
+    'LS535'
     """
     findings = []
     if found is not None and len(found.longest) > max(RUN, COPIED * found.held_out):

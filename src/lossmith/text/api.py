@@ -245,7 +245,7 @@ def train_text(
     --------
     >>> found = train_text("to be or not to be, " * 40, hidden=(8,), epochs=1, batch_size=4, window=10)
     >>> found.baselines.best_order > 1, found.findings[0].code
-    (True, 'LS501')
+    (True, 'LS531')
     """
     how = Plan(**plan)
     corpus = source if isinstance(source, Corpus) else _corpus(source, name, level, validation, first, lowercase, words)

@@ -1,0 +1,122 @@
+"""`lossmith train vae|gan|dcgan` and `lossmith generate`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lossmith.cli import main
+
+VAE = ["train", "vae", "iris", "--epochs", "2", "--network", "dense:hidden=8", "--latent", "2", "--quiet"]
+GAN = ["train", "gan", "ring", "--steps", "10", "--network", "dense:hidden=8", "--quiet"]
+
+
+def called(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err
+
+
+@pytest.mark.slow
+def test_a_vae_from_training_to_rows(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = called(
+        [
+            *VAE,
+            "--json",
+            "--out",
+            "m.safetensors",
+            "--samples",
+            "pictures",
+            "--report",
+            "r.html",
+            "--export",
+            "d.keras",
+        ],
+        capsys,
+    )
+    said = json.loads(out)
+    assert code == 0 and said["negative_elbo"] == pytest.approx(said["reconstruction"] + said["divergence"])
+    assert (tmp_path / "pictures" / "map.png").exists() and (tmp_path / "d.keras").exists()
+    assert "-ELBO" in (tmp_path / "r.html").read_text()
+    code, out, _ = called(["generate", "m.safetensors", "--n", "3", "--seed", "4"], capsys)
+    again = called(["generate", "m.safetensors", "--n", "3", "--seed", "4"], capsys)[1]
+    assert code == 0 and out == again and out.splitlines()[0] == "x0,x1,x2,x3" and len(out.splitlines()) == 4
+    assert called(["generate", "m.safetensors", "--out", "rows.npy", "--n", "7", "--quiet"], capsys)[0] == 0
+    assert np.load("rows.npy").shape == (7, 4)
+    code, _, err = called(["generate", "m.safetensors", "--out", "rows.png"], capsys)
+    assert code == 2 and "write a .csv file" in err
+    code, _, err = called(["generate", "m.safetensors", "--top-k", "3"], capsys)
+    assert code == 2 and "--top-k" in err
+
+
+@pytest.mark.slow
+def test_a_gan_is_diagnosed_and_its_points_are_drawn(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = called([*GAN, "--samples", "p", "--sample-every", "5", "--strict"], capsys)
+    assert "modes" in out and code in (0, 1)
+    for name in ("step-000000", "step-000005", "step-000010", "samples", "losses"):
+        with Image.open(tmp_path / "p" / f"{name}.png") as picture:
+            assert picture.width > 100
+    assert called(["generate", "gan.safetensors", "--out", "points.png", "--quiet"], capsys)[0] == 0
+    code, _, err = called(["generate", "gan.safetensors", "--temperature", "0.5"], capsys)
+    assert code == 2 and "--temperature" in err
+
+
+@pytest.mark.slow
+def test_pictures_in_folders(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for label, grey in (("dark", 40), ("light", 200)):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for place in range(20):
+            pixels = np.clip(rng.normal(grey, 20, (10, 12, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / label / f"{place}.png")
+    code, out, _ = called(
+        [
+            "train",
+            "dcgan",
+            "data",
+            "--size",
+            "8",
+            "--base",
+            "4",
+            "--steps",
+            "3",
+            "--batch-size",
+            "8",
+            "--samples",
+            "p",
+            "--quiet",
+            "--json",
+        ],
+        capsys,
+    )
+    assert code == 0 and "frechet_distance" in json.loads(out)["measures"]
+    code, out, _ = called(["generate", "dcgan.safetensors", "--n", "9", "--out", "grid.png"], capsys)
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert code == 0 and picture.size == (3 * 56 + 4, 3 * 56 + 4)
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["train", "gan", "ring:side=3"], "parameters of a ring"),
+        (["train", "gan", "ring", "--objective", "hing"], "did you mean 'hinge'"),
+        (["train", "gan", "ring", "--sample-every", "5"], "add --samples DIR"),
+        (["train", "gan", "ring", "--conditional"], "data with classes"),
+        (["train", "dcgan", "ring"], "images"),
+        (["train", "vae", "nowhere.csv", "--target", "y"], "nowhere.csv"),
+        (["train", "vae", "iris", "--likelihood", "bernoulli"], "numbers in [0, 1]"),
+        (["train", "vae", "iris", "--out", "."], "is a folder"),
+        (["generate", "nowhere.safetensors"], "cannot be read"),
+    ],
+)
+def test_refusals_in_one_line(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = called([*arguments, *(["--quiet"] if arguments[0] == "train" else [])], capsys)
+    assert code == 2 and words in err and err.count("\n") == 1 and out == ""
