@@ -196,6 +196,14 @@ def test_the_rate_rises_then_falls():
     )
 
 
+def test_a_model_that_has_gone_wrong_is_reported_and_does_not_fail():
+    found = train_text(
+        TEXT, hidden=(4,), epochs=1, batch_size=4, window=10, learning_rate=1e9, dropout=0.0, sample_length=5
+    )
+    assert found.perplexity == math.inf and found.findings[0].code == "LS501"
+    assert json.loads(found.to_json())["perplexity"] is None and "does not beat" in str(found)
+
+
 def test_a_time_limit_ends_training_early():
     ticks = iter(range(10_000))
     tokens = np.random.default_rng(0).integers(0, 5, 4000).astype(np.int32)

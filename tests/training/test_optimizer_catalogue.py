@@ -175,3 +175,17 @@ def test_names_and_batches_are_read():
     assert read_optimizer("L-BFGS").record.name == "lbfgs" and read_optimizer("bgd").batch_size == 0
     assert read_optimizer("adam").batch_size is None and read_optimizer("sgd:batch_size=1").batch_size == 1
     assert str(schedules.get("none")) == "constant"
+
+
+def test_an_estimator_gives_quasi_newton_steps_all_rows():
+    """Under L-BFGS a linear classifier reaches scikit-learn's optimum, whatever batch it was given."""
+    from sklearn.linear_model import LogisticRegression
+
+    from lossmith.estimators import LossClassifier
+
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(80, 2)).astype(np.float32)
+    labels = (inputs[:, 0] + rng.normal(0, 0.8, 80) > 0).astype(int)
+    ours = LossClassifier(loss="binary_crossentropy", model="mlp:hidden=0", optimizer="lbfgs", epochs=25, batch_size=8)
+    theirs = LogisticRegression(C=np.inf).fit(inputs, labels)
+    np.testing.assert_allclose(ours.fit(inputs, labels).predict_proba(inputs), theirs.predict_proba(inputs), atol=2e-3)

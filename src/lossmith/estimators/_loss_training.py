@@ -15,7 +15,7 @@ from lossmith.losses import Loss
 from lossmith.losses.encoding import FittedEncoding
 from lossmith.models import get as get_model
 from lossmith.training import GradientProcedure, GroupData, Part, Schedule, Trainer, load_keras
-from lossmith.training.optimizers import make_optimizer
+from lossmith.training.optimizers import batches_of, make_optimizer
 
 __all__ = ["Candidate", "Rows", "Trained", "Training", "raw_outputs", "train"]
 
@@ -155,9 +155,12 @@ def _group(how: Training, units: int, candidates: Sequence[Candidate], folds: Se
             ],
             [np.ones(len(target), np.float32) if weighted else None for _, target in held],
         )
+    batch_size, length = batches_of(
+        how.optimizer, batch_size=how.batch_size, n_rows=train_part.n_rows, epochs=how.epochs
+    )
     procedure = GradientProcedure(
         get_model(how.model).network(folds[0].inputs.shape[1:], units),
-        make_optimizer(how.optimizer, learning_rate=candidates[0].learning_rate),
+        make_optimizer(how.optimizer, learning_rate=candidates[0].learning_rate, length=length),
         [by_name[name] for name in losses],
         [encodings.index(by_name[name].encoding) for name in losses],
         weights=len(encodings) if weighted else None,
@@ -167,7 +170,7 @@ def _group(how: Training, units: int, candidates: Sequence[Candidate], folds: Se
         procedure,
         [losses.index(str(candidate.loss)) for candidate in candidates],
         [candidate.learning_rate for candidate in candidates],
-        Schedule(epochs=how.epochs, batch_size=how.batch_size, patience=stopping, restore_best=stopping is not None),
+        Schedule(epochs=how.epochs, batch_size=batch_size, patience=stopping, restore_best=stopping is not None),
     )
     result = trainer.train(GroupData(tuple(fold.seed for fold in folds), train_part, evaluate))
     return [

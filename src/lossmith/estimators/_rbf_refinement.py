@@ -48,10 +48,12 @@ def refined(
         Training diverged.
     """
     from lossmith.training import GradientProcedure, GroupData, Part, Schedule, Trainer
-    from lossmith.training.optimizers import make_optimizer
+    from lossmith.training.optimizers import batches_of, make_optimizer
 
     model = _keras_model(network, units, trained=trained)
-    procedure = GradientProcedure(model, make_optimizer(optimizer), [loss], [0])
+    n_rows = int((~watched).sum())
+    batch_size, length = batches_of(optimizer, batch_size=batch_size, n_rows=n_rows, epochs=epochs)
+    procedure = GradientProcedure(model, make_optimizer(optimizer, length=length), [loss], [0])
     rows = network.scaled(inputs).astype(np.float32)
     targets = encoded.astype(np.float32)
     parts = [Part(rows[chosen][None], (targets[chosen][None],)) for chosen in (~watched, watched)]

@@ -239,9 +239,9 @@ def make_corpus(
     cut = int(len(tokens) * (1 - validation))
     if cut < LEAST or len(tokens) - cut < 2:
         raise DataError(
-            f"a text of {len(tokens):,} {'characters' if level == 'char' else 'words'}",
+            f"a text of {len(tokens):,} {'characters' if level == 'char' else 'words'} of which {validation:.3g} is held out",
             expected=f"at least {LEAST} to train on and 2 held out",
-            advice="give a longer text",
+            advice="give a longer text, or hold out a tenth of it",
         )
     kept = sorted(set(tokens))
     if level == "word":

@@ -90,7 +90,7 @@ class TextTraining:
     @property
     def perplexity(self) -> float:
         """How many equally likely tokens the model hesitates between."""
-        return math.exp(self.nats)
+        return _perplexity(self.nats)
 
     @property
     def verdict(self) -> str:
@@ -113,7 +113,7 @@ class TextTraining:
         rows.sort(key=lambda row: row[2])
         return pl.DataFrame(
             [
-                {"name": name, "kind": kind, "nats": nats, "bits": nats * NATS_TO_BITS, "perplexity": math.exp(nats)}
+                {"name": name, "kind": kind, "nats": nats, "bits": nats * NATS_TO_BITS, "perplexity": _perplexity(nats)}
                 for name, kind, nats in rows
             ]
         )
@@ -154,6 +154,10 @@ class TextTraining:
 
     def __str__(self) -> str:
         return str(view(self, "text"))
+
+
+def _perplexity(nats: float) -> float:
+    return math.exp(nats) if nats < 700 else math.inf
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,7 @@ __all__ = [
     "Length",
     "Optimizer",
     "OptimizerRecord",
+    "batches_of",
     "known_optimizer",
     "make_optimizer",
     "optimizer_names",
@@ -172,6 +173,21 @@ def make_optimizer(text: str, *, learning_rate: float | None = None, length: Len
     from lossmith.training._averaging import Averaging
 
     return Averaging(made, length=length or Length(), start=_share(text, start))
+
+
+def batches_of(text: str, *, batch_size: int, n_rows: int, epochs: int) -> tuple[int, Length]:
+    """Return the rows of a step of an optimiser and the length of a training.
+
+    Examples
+    --------
+    >>> batches_of("adam", batch_size=32, n_rows=100, epochs=5)
+    (32, Length(per_epoch=4, epochs=5))
+    >>> batches_of("lbfgs", batch_size=32, n_rows=100, epochs=5)
+    (100, Length(per_epoch=1, epochs=5))
+    """
+    own = read_optimizer(text).batch_size
+    size = min((batch_size if own is None else own) or n_rows, n_rows)
+    return size, Length(-(-n_rows // size), epochs)
 
 
 def _taken(text: str, config: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
