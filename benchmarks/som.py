@@ -139,9 +139,7 @@ def fastersom(rows: np.ndarray, epochs: int) -> np.ndarray:
     from fastersom import SOM
 
     torch.set_num_threads(1)
-    som = SOM(
-        10, 10, n_epochs=epochs, sigma_initial=5.0, sigma_final=0.5, init="sample", random_state=0, device="cpu"
-    )
+    som = SOM(10, 10, n_epochs=epochs, sigma_initial=5.0, sigma_final=0.5, init="sample", random_state=0, device="cpu")
     som.fit(rows)
     return np.asarray(som.weights_).reshape(100, -1)
 

@@ -119,9 +119,9 @@ def test_scores_that_point_the_wrong_way_say_nothing_by_temperature():
     """A negative temperature would turn the order of the classes round; the best that is allowed is uniform."""
     target = np.arange(30) % 3
     wrong = -2.0 * np.eye(3)[target]
-    fitted = fit(wrong[None], target)
+    fitted = calibration.fit(wrong[None], target)
     np.testing.assert_array_equal(fitted, [[0.0, 0.0]])
-    np.testing.assert_allclose(apply(wrong[None], fitted), 1 / 3)
+    np.testing.assert_allclose(calibration.apply(wrong[None], fitted), 1 / 3)
 
 
 def test_two_classes_by_temperature_are_platt_without_an_intercept():
