@@ -26,7 +26,7 @@ def test_a_model_comes_back(tmp_path):
 
 def test_a_tree_whose_nodes_lead_nowhere_is_refused():
     tree = classical("tree").estimator("multiclass").fit(X, Y)
-    assert [classical_file._is_sound(one) for one in classical_file._trees([tree], set())] == [True]
+    assert [classical_file._is_sound(one) for one, _ in classical_file._trees([tree], set(), 0)] == [True]
     for name, value in (("left_child", 10_000), ("feature", 99), ("left_child", 0)):
         state = tree.tree_.__getstate__()
         nodes = state["nodes"].copy()

@@ -60,6 +60,10 @@ def check_skops() -> None:
     Raises
     ------
     MissingExtraError
+
+    Examples
+    --------
+    >>> check_skops()  # says nothing where it is installed
     """
     _skops()
 
