@@ -200,7 +200,7 @@ def test_a_model_that_has_gone_wrong_is_reported_and_does_not_fail():
     found = train_text(
         TEXT, hidden=(4,), epochs=1, batch_size=4, window=10, learning_rate=1e9, dropout=0.0, sample_length=5
     )
-    assert found.perplexity == math.inf and found.findings[0].code == "LS501"
+    assert found.perplexity == math.inf and found.findings[0].code == "LS531"
     assert json.loads(found.to_json())["perplexity"] is None and "does not beat" in str(found)
 
 
