@@ -77,8 +77,14 @@ class LatentModel:
         total = min(10, samples)
         blocks = -(-samples // total)
 
+        # a row's noise comes from its numbers, so that its value depends neither on its place nor on the other rows
+        bits = jax.lax.bitcast_convert_type(rows.reshape(len(rows), -1).astype(jnp.float32), jnp.uint32)
+        places = jax.random.bits(key, (bits.shape[1],), jnp.uint32) | 1
+        marks = (bits * places).sum(axis=1, dtype=jnp.uint32)
+
         def block(key: Any) -> Any:
-            noise = jax.random.normal(key, (total, *mean.shape))
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(key, marks)
+            noise = jax.vmap(lambda own: jax.random.normal(own, (total, self.latent)), out_axes=1)(keys)
             codes = mean + jnp.exp(0.5 * log_variance) * noise
             flat = codes.reshape(-1, self.latent)
             known = self.log_likelihood(weights, flat, jnp.tile(rows, (total, *(1,) * (rows.ndim - 1))))
@@ -101,24 +107,22 @@ class LatentModel:
         }
 
     def by_blocks(self, name: str, weights: list[np.ndarray], *arrays: np.ndarray, **options: Any) -> Any:
-        """Call a compiled function on blocks of rows of one shape; return NumPy arrays.
-
-        `key` is an integer; each block folds its number into it.
-        """
+        """Call a compiled function on blocks of rows of one shape; return NumPy arrays. `key` is an integer."""
         import jax
 
         seed = options.pop("key", None)
         found = []
         n = len(arrays[0])
-        size = min(ROWS, n) if name != "importance" else min(100, n)
+        # one shape whatever the number of rows: a row's value is then the same to the last digit
+        size = min(ROWS, n) if name != "importance" else 100
         with compilation_cache():
-            for number, start in enumerate(range(0, n, size)):
+            for start in range(0, n, size):
                 parts: list[Any] = [np.asarray(array[start : start + size]) for array in arrays]
                 kept = len(parts[0])
                 if kept < size:  # one shape, one program
                     parts = [np.concatenate([part, np.repeat(part[-1:], size - kept, axis=0)]) for part in parts]
                 if seed is not None:
-                    parts.append(jax.random.fold_in(jax.random.key_data(jax.random.key(seed)), number))
+                    parts.append(jax.random.key_data(jax.random.key(seed)))
                 out = self._compiled[name](weights, *parts, **options)
                 found.append(
                     jax.tree.map(lambda a, kept=kept: np.asarray(a)[:kept] if np.ndim(a) else np.asarray(a), out)
