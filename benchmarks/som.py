@@ -190,7 +190,9 @@ def measured(n_rows: int, *, repeats: int) -> tuple[list[Line], list[str]]:
                     units = contender.train(rows, contender.epochs)
                     times.append((time.process_time() - began) / contender.epochs * 1000)
         except Exception as error:  # a peer that changed its interface must not end the run
-            missing.append(f"{contender.name} ({type(error).__name__}: {error})"[:120])
+            # a message may go on with a path of this machine
+            message = str(error).partition(" (")[0]
+            missing.append(f"{contender.name} ({type(error).__name__}: {message})"[:120])
             continue
         sample = rows[:10_000]
         distances = distances_to_units(sample, np.asarray(units, dtype=float), "euclidean")

@@ -22,6 +22,23 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 settings.register_profile("lossmith", derandomize=True, deadline=None, database=None)
 settings.load_profile("lossmith")
 
+# examples that train networks, and tests whose programs take longest to compile: the default run has shorter ones of each
+LONG = (
+    "_diagnosis.py::lossmith.generative._diagnosis.diagnose",
+    "_autoencoders.py::lossmith.generative._autoencoders.Autoencoder",
+    "_autoencoders.py::lossmith.generative._autoencoders.VariationalAutoencoder",
+    "_feature_network.py::lossmith.generative._feature_network.train_feature_network",
+    "_objective_comparison.py::lossmith.generative._objective_comparison.compare_objectives",
+    "_model.py::lossmith.text._model.LanguageModel",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.endswith(LONG):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

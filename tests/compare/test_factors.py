@@ -139,6 +139,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_the_whole_way(tmp_path):
     store = tmp_path / "runs.db"
     result = lossmith.compare("circles", **OPTIONS, store=store, save_model=tmp_path / "winner.safetensors")

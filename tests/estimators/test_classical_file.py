@@ -54,6 +54,7 @@ def test_what_takes_too_much_memory_is_refused_by_the_child(tmp_path, monkeypatc
         load_classical(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_damaged_and_foreign_files(tmp_path):
     (tmp_path / "a").write_bytes(b"no zip")
     with zipfile.ZipFile(tmp_path / "b", "w") as archive:

@@ -41,6 +41,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.mark.slow
 def test_a_step_by_hand():
     adversaries = linear(batch_size=64)
     state = adversaries.init(5)

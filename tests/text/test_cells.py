@@ -86,6 +86,7 @@ def test_gradients_are_those_of_automatic_differentiation(kind, steps):
         np.testing.assert_allclose(one, other, atol=5e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_extreme_inputs_stay_finite():
     for kind in CELLS:
         inputs = jnp.full((3, 2, 3), 1e4)

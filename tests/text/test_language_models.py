@@ -124,6 +124,7 @@ def test_evaluation_is_the_mean_over_the_whole_text():
     assert evaluate(architecture, weights, tokens[:1], tokens[1:]) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_streams_of_a_long_text_change_little():
     """Twenty streams with 256 tokens before each, against one pass over all of it."""
     architecture = Architecture(5, "lstm", (4,), 0)
@@ -157,6 +158,7 @@ def test_training_repeats_and_learns(trained):
     )
 
 
+@pytest.mark.slow
 def test_training_never_touches_the_tokens():
     corpus = make_corpus(TEXT)
     before = corpus.train.copy()
@@ -196,6 +198,7 @@ def test_the_rate_rises_then_falls():
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_has_gone_wrong_is_reported_and_does_not_fail():
     found = train_text(
         TEXT, hidden=(4,), epochs=1, batch_size=4, window=10, learning_rate=1e9, dropout=0.0, sample_length=5
@@ -204,6 +207,7 @@ def test_a_model_that_has_gone_wrong_is_reported_and_does_not_fail():
     assert json.loads(found.to_json())["perplexity"] is None and "does not beat" in str(found)
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_training_early():
     ticks = iter(range(10_000))
     tokens = np.random.default_rng(0).integers(0, 5, 4000).astype(np.int32)

@@ -177,6 +177,7 @@ def test_names_and_batches_are_read():
     assert str(schedules.get("none")) == "constant"
 
 
+@pytest.mark.slow
 def test_an_estimator_gives_quasi_newton_steps_all_rows():
     """Under L-BFGS a linear classifier reaches scikit-learn's optimum, whatever batch it was given."""
     from sklearn.linear_model import LogisticRegression
