@@ -184,7 +184,7 @@ def child(peer: str, *, quick: bool) -> None:
 
 def page(found: dict[str, dict[str, float]]) -> str:
     """Return the result as a page."""
-    from cnn import description
+    from turns import description
 
     lines = [
         "# Speed of adversarial networks",

@@ -14,35 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from turns import Line, description, measure, serve
 
 BATCH, WINDOW, WIDTH, TOKENS, RATE = 128, 50, 300, 60, 1e-3
 REFERENCE = "PyTorch"
 Run = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One peer: seconds of every turn, sequences trained in a turn, peak memory."""
-
-    name: str
-    seconds: tuple[float, ...]
-    sequences: int
-    megabytes: float
-
-    @property
-    def rate(self) -> float:
-        """Sequences a second, of the median turn."""
-        return self.sequences / statistics.median(self.seconds)
 
 
 def text(steps: int) -> Any:
@@ -126,73 +107,6 @@ def keras_fit(steps: int) -> Run:
 WORK: dict[str, Callable[[int], Run]] = {"lossmith": ours, "PyTorch": torch_loop, "Keras fit on JAX": keras_fit}
 
 
-def child(name: str, steps: int) -> None:
-    """Train for every line that comes in, and answer with the seconds it took."""
-    run = WORK[name](steps)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        seconds = run()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "megabytes": memory}), flush=True)
-
-
-class Peer:
-    """A process that trains when it is asked to."""
-
-    def __init__(self, name: str, steps: int) -> None:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XLA_", "KERAS_"))}
-        self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--child", name, "--steps", str(steps)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=kept,
-        )  # fmt: skip
-        self._answer("ready")
-
-    def _answer(self, expected: str = "{") -> str:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(expected):
-                return line
-        raise SystemExit(f"{self.name} failed")
-
-    def turn(self) -> dict[str, float]:
-        """Return seconds and memory of one turn."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        return json.loads(self._answer())
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
-def measure(names: list[str], *, turns: int, steps: int) -> list[Line]:
-    """Let every peer train in turns."""
-    peers = []
-    for name in names:
-        print(f"{name}: starting", file=sys.stderr)
-        peers.append(Peer(name, steps))
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for number in range(turns):
-        print(f"turn {number + 1} of {turns}", file=sys.stderr)
-        for peer in peers:
-            found[peer.name].append(peer.turn())
-    for peer in peers:
-        peer.close()
-    return [
-        Line(
-            name,
-            tuple(one["seconds"] for one in found[name]),
-            steps * BATCH,
-            max(one["megabytes"] for one in found[name]),
-        )
-        for name in names
-    ]
-
-
 def page(lines: list[Line], *, turns: int, steps: int) -> str:
     """Return the result as a page."""
     reference = next((line for line in lines if line.name == REFERENCE), lines[0])
@@ -205,14 +119,7 @@ def page(lines: list[Line], *, turns: int, steps: int) -> str:
         f"|  | sequences a second | against {reference.name} | least and most | peak memory |",
         "|---|---:|---:|---:|---:|",
     ]
-    for line in lines:
-        # turns are paired: what slows the machine down slows all peers of the turn
-        pairs = zip(line.seconds, reference.seconds, strict=True)
-        ratio = statistics.median(theirs / mine for mine, theirs in pairs)
-        least, most = line.sequences / max(line.seconds), line.sequences / min(line.seconds)
-        shown.append(
-            f"| {line.name} | {line.rate:,.0f} | {ratio:.2f} x | {least:,.0f} to {most:,.0f} | {line.megabytes:,.0f} MB |"
-        )
+    shown += [line.row(reference) for line in lines]
     shown += [
         "",
         "- The ratio is the median of the ratios within each turn.",
@@ -223,19 +130,6 @@ def page(lines: list[Line], *, turns: int, steps: int) -> str:
         "Measure it yourself: `python benchmarks/lstm.py`.",
     ]
     return "\n".join(shown) + "\n"
-
-
-def description() -> str:
-    """Return the machine and the versions in words."""
-    import importlib.metadata as metadata
-
-    cpu = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
-        if line.startswith("model name"):
-            cpu = line.partition(":")[2].strip()
-            break
-    versions = [f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch", "numpy")]
-    return f"cpu {cpu}, cores {os.cpu_count()}, python {platform.python_version()}, {', '.join(versions)}"
 
 
 def main() -> None:
@@ -249,16 +143,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.steps)
+        serve(WORK[given.child](given.steps))
         return
     turns, steps = (2, 2) if given.quick else (given.turns, given.steps)
-    lines = measure(given.only or list(WORK), turns=turns, steps=steps)
+    lines = measure(__file__, dict.fromkeys(given.only or WORK, steps * BATCH), turns=turns, steps=steps)
     shown = page(lines, turns=turns, steps=steps)
     print(shown)
     if given.markdown:
         given.markdown.write_text(shown, encoding="utf-8")
     if given.json:
-        given.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(
+            json.dumps([line.record("sequences") for line in lines], indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def measured(peer: str, targets: str, epochs: int) -> dict[str, float]:
 
 def page(found: dict[tuple[str, str], dict[str, float]], epochs: int) -> str:
     """Return the result as a page."""
-    from cnn import description
+    from turns import description
 
     lines = [
         "# Speed of a variational autoencoder",

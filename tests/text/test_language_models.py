@@ -139,18 +139,8 @@ def test_streams_of_a_long_text_change_little():
     assert evaluate(architecture, weights, tokens[:301], tokens[301:]) == pytest.approx(after, rel=1e-5)
 
 
-def test_training_repeats_and_learns(trained):
-    again = train_text(
-        TEXT,
-        hidden=(24,),
-        embedding=6,
-        epochs=14,
-        batch_size=8,
-        window=20,
-        learning_rate=0.02,
-        dropout=0.0,
-        sample_length=80,
-    )
+def test_training_repeats_and_learns(trained, verses, settings):
+    again = train_text(verses, **settings)
     assert again.nats == trained.nats and again.sample.text == trained.sample.text
     assert trained.nats < 1.0 < math.log(len(trained.model.vocabulary))
     assert trained.bits == pytest.approx(trained.nats / math.log(2)) and trained.perplexity == pytest.approx(

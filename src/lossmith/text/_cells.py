@@ -125,6 +125,13 @@ def _lstm() -> Callable[..., Any]:
         d_inputs, d_kernel, d_recurrent, d_bias = _gradients(inputs, kernel, before, d_sums)
         return (d_kernel, d_recurrent, d_bias), d_inputs, first
 
+    return _with_gradient(forward, backward)
+
+
+def _with_gradient(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the first result of `forward` as a function whose gradient is `backward`."""
+    import jax
+
     @jax.custom_vjp
     def run(weights: Any, inputs: Any, state: Any) -> Any:
         return forward(weights, inputs, state)[0]
@@ -174,12 +181,7 @@ def _gru() -> Callable[..., Any]:
         d_inputs, d_kernel, d_recurrent, d_bias = _gradients(inputs, kernel, before, d_sums, d_inner)
         return (d_kernel, d_recurrent, d_bias), d_inputs, first
 
-    @jax.custom_vjp
-    def run(weights: Any, inputs: Any, state: Any) -> Any:
-        return forward(weights, inputs, state)[0]
-
-    run.defvjp(forward, backward)
-    return run
+    return _with_gradient(forward, backward)
 
 
 def _simple() -> Callable[..., Any]:
@@ -211,9 +213,4 @@ def _simple() -> Callable[..., Any]:
         d_inputs, d_kernel, d_recurrent, d_bias = _gradients(inputs, kernel, before, d_sums)
         return (d_kernel, d_recurrent, d_bias), d_inputs, first
 
-    @jax.custom_vjp
-    def run(weights: Any, inputs: Any, state: Any) -> Any:
-        return forward(weights, inputs, state)[0]
-
-    run.defvjp(forward, backward)
-    return run
+    return _with_gradient(forward, backward)
