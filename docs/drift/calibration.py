@@ -90,24 +90,24 @@ def tried(size: int, wanted: int, every: int, joint: int, seconds: float, known:
     """Add repetitions to those that are known, `{"detector|continuous": [[repetition, alarm], ...]}`, until there are enough.
 
     The default and its two detectors are tried in every repetition, the others in each `every`-th. Repetition r is the
-    same pair of samples whenever it is tried, so that a run goes on where the last one stopped.
+    same pair of samples whenever it is tried, so that a run goes on where the last one stopped, for each detector.
     """
     started = time.perf_counter()
     rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
     default = ("jensen_shannon_divergence", "binned_anderson_darling")
     rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
-    done = {int(number) for number, _ in known.get("default|False", [])}
+    done = {label: {int(number) for number, _ in known.get(f"{label}|True", [])} for label in rules}
     for repetition in range(wanted):
-        if repetition in done or time.perf_counter() - started > (0.8 if joint else 1.0) * seconds:
+        often = ("default", *default) if repetition % every else tuple(rules)
+        missing = [label for label in often if repetition not in done[label]]
+        if not missing or time.perf_counter() - started > (0.8 if joint else 1.0) * seconds:
             continue
-        full = repetition % every == 0
-        found = p_values(size, [*CELLS, *rows] if full else list(default), repetition)
-        for label, names in rules.items():
+        found = p_values(size, list(dict.fromkeys(name for label in missing for name in rules[label])), repetition)
+        for label in missing:
             for continuous in (False, True):
-                if (label in rows and not continuous) or (not full and label not in ("default", *default)):
-                    continue
-                alarms = known.setdefault(f"{label}|{continuous}", [])
-                alarms.append([repetition, int(alarm(found, names, continuous=continuous))])
+                if continuous or label not in rows:
+                    alarms = known.setdefault(f"{label}|{continuous}", [])
+                    alarms.append([repetition, int(alarm(found, rules[label], continuous=continuous))])
     for name in JOINT:
         alarms = known.setdefault(f"{name}|False", []) if joint else []
         while len(alarms) < joint and time.perf_counter() - started < seconds:
