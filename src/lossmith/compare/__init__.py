@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lossmith.compare.api import compare
     from lossmith.compare.interim import InterruptedComparison
     from lossmith.compare.model_axis import compare_models
+    from lossmith.compare.once import compare_once
     from lossmith.compare.stored import best_model, load, repeat, resume
     from lossmith.compare.trained import TrainedModel
 
@@ -47,6 +48,7 @@ __all__ = [
     "best_model",
     "compare",
     "compare_models",
+    "compare_once",
     "load",
     "repeat",
     "resume",
@@ -55,6 +57,7 @@ __all__ = [
 _LAZY = {
     "compare": "api",
     "compare_models": "model_axis",
+    "compare_once": "once",
     "InterruptedComparison": "interim",
     "TrainedModel": "trained",
 } | dict.fromkeys(("best_model", "load", "repeat", "resume"), "stored")

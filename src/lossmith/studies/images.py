@@ -7,6 +7,7 @@ would decide nothing, the ledger says so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 import lossmith
 from lossmith._errors import DataError
+from lossmith.compare import compare_once
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult, judge_number
 
 __all__ = ["STUDY"]
@@ -24,7 +26,10 @@ QUICK = "a quick run: it shows that the experiment works and decides nothing"
 
 
 def run(*, quick: bool = False, progress: Progress | None = None, claims: Collection[str] | None = None) -> StudyResult:
-    """Measure every claim or those named; all train for some hours on two cores, `quick` for some minutes."""
+    """Measure every claim or those named; all train for some hours on two cores, `quick` for some minutes.
+
+    Set LOSSMITH_STORE to a file, and what was trained is kept there: started again, the study goes on where it stopped.
+    """
     rows: list[Row] = []
     sections: list[tuple[str, str]] = []
     for measure, names in _CLAIMS_OF.items():
@@ -37,6 +42,12 @@ def run(*, quick: bool = False, progress: Progress | None = None, claims: Collec
         rows += found
         sections += said
     return StudyResult("images", tuple(rows), {}, tuple(sections))
+
+
+def _trained(source: Any, **options: Any) -> Any:
+    """Compare; hours of training can be stopped and gone on with where LOSSMITH_STORE names a file."""
+    store = os.environ.get("LOSSMITH_STORE")
+    return compare_once(source, store=store, **options) if store else lossmith.compare(source, **options)
 
 
 def _absent(name: str, why: str) -> Row:
@@ -58,7 +69,7 @@ def _estimate(value: Any, digits: int = 3) -> str:
 
 def _cifar(*, quick: bool, progress: Progress | None) -> Found:
     """Compare cross-entropy and KL divergence as Keras computes them, paired by seed, under the report's protocol."""
-    result = lossmith.compare(
+    result = _trained(
         "cifar10:n_samples=6000" if quick else "cifar10",
         model="cnn", losses=f"{CE},{KL}", seeds=2 if quick else 5, epochs=2 if quick else 25,
         learning_rates="configured", protocol="published", progress=progress,
@@ -181,7 +192,7 @@ def _crosses(*, quick: bool, progress: Progress | None) -> Found:  # noqa: ARG00
     perfect, shape = float(filtered.max()), pooled.shape[1:3]
     verdict: RowVerdict = "reproduced" if abs(perfect - 1) < 1e-6 and shape == (4, 4) else "differs"
     images, labels = _drawings(400)
-    result = lossmith.compare(
+    result = _trained(
         (images, labels), model="cnn:filters=4,hidden=0,dropout=0,padding=same", losses="binary_crossentropy",
         optimizer="adam", learning_rate=0.02, learning_rates="configured", seeds=3, epochs=6, batch_size=20,
     )  # fmt: skip
@@ -214,7 +225,7 @@ def _shuffled(*, quick: bool, progress: Progress | None) -> Found:
     found: dict[str, list[Any]] = {}
     for name, model in models.items():
         for images in (bunch.images, shuffled):
-            result = lossmith.compare(
+            result = _trained(
                 (images[..., None], bunch.target), task="multiclass", model=model, losses="categorical_crossentropy",
                 optimizer="adam", learning_rate=0.002, learning_rates="configured", seeds=2 if quick else 5,
                 epochs=3 if quick else 15, batch_size=32, progress=progress,
@@ -233,7 +244,7 @@ def _lenet(*, quick: bool, progress: Progress | None) -> Found:
     """Train LeNet on Fashion-MNIST with the handbook's settings from PyTorch's initial weights and from Glorot's."""
     found: dict[str, np.ndarray] = {}
     for name in ("pytorch", "glorot_uniform"):
-        result = lossmith.compare(
+        result = _trained(
             "fashion_mnist:n_samples=7000" if quick else "fashion_mnist",
             model=f"lenet:initializer={name}", losses=CE, optimizer="sgd:momentum=0.9", learning_rate=0.001,
             learning_rates="configured", batch_size=64, epochs=1 if quick else 10, seeds=2 if quick else 5,
@@ -262,7 +273,7 @@ def _human(*, quick: bool, progress: Progress | None) -> Found:
     dataset = data.load("cifar10h:n_samples=1000" if quick else "cifar10h")
     soft = np.asarray(dataset.soft_target)
     smoothed = replace(dataset, soft_target=0.999 * soft + 0.001 / soft.shape[1])
-    result = lossmith.compare(
+    result = _trained(
         smoothed, losses="categorical_crossentropy,kl_divergence,reverse_kl_divergence,jensen_shannon_divergence",
         model="cnn", seeds=2 if quick else 5, epochs=1 if quick else 25, progress=progress,
     )  # fmt: skip
@@ -271,7 +282,7 @@ def _human(*, quick: bool, progress: Progress | None) -> Found:
 
 def _noisy(*, quick: bool, progress: Progress | None) -> Found:
     """Train on what people said wrongly, 40 % of the labels, and test on the truth."""
-    result = lossmith.compare(
+    result = _trained(
         "cifar10n:labels=worse,n_samples=6000" if quick else "cifar10n:labels=worse",
         losses="categorical_crossentropy,categorical_generalized_cross_entropy,symmetric_crossentropy,nce_rce,"
         "categorical_mean_absolute_error",
