@@ -10,7 +10,7 @@ import numpy as np
 
 import lossmith
 
-__all__ = ["Descent", "answers", "difference", "layer_slopes", "tuned"]
+__all__ = ["Descent", "answers", "difference", "drawn_weights", "layer_slopes", "tuned", "with_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,41 @@ def answers(network: Any, weights: Sequence[np.ndarray], inputs: np.ndarray) -> 
 def layer_slopes(network: Any, weights: Sequence[np.ndarray], inputs: np.ndarray, targets: np.ndarray) -> list[float]:
     """Return the norm of the gradient of every kernel, from the first layer to the last."""
     import jax
+    import jax.numpy as jnp
 
     record = lossmith.losses.get("categorical_crossentropy")
-    x, y = np.asarray(inputs, np.float32), np.asarray(targets, np.float32)
+    x, y = jnp.asarray(inputs, jnp.float32), jnp.asarray(targets, jnp.float32)
 
     def cost(values: list[Any]) -> Any:
         return record.pointwise(network.stateless_call(values, [], x)[0], y).mean()
 
     slopes = jax.jit(jax.grad(cost))([np.asarray(weight, np.float32) for weight in weights])
     return [float(np.linalg.norm(slope)) for slope in slopes if slope.ndim == 2]
+
+
+def drawn_weights(network: Any, rng: np.random.Generator, *, deviation: float | None = None) -> list[np.ndarray]:
+    """Return kernels of a normal law of this deviation, or of Glorot's uniform law where it is None; biases are 0."""
+    found = []
+    for variable in network.trainable_variables:
+        shape = tuple(variable.shape)
+        limit = np.sqrt(6 / sum(shape))
+        if len(shape) == 1:
+            found.append(np.zeros(shape))
+        else:
+            found.append(rng.uniform(-limit, limit, shape) if deviation is None else rng.normal(0, deviation, shape))
+    return found
+
+
+def with_interval(values: np.ndarray) -> tuple[str, float, float]:
+    """Return the mean of several runs with its 95 % t interval: as text, and its ends.
+
+    Examples
+    --------
+    >>> with_interval(np.array([0.0, 1.0, 2.0]))[0]
+    '1.000 [-1.484, 3.484]'
+    """
+    mean, low, high = difference(np.asarray(values), np.zeros(len(values)))
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]", low, high
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
