@@ -14,12 +14,12 @@ __all__ = ["heat_maps"]
 
 
 def heat_maps(images: Sequence[np.ndarray], maps: Sequence[np.ndarray], names: Sequence[str], *, title: str) -> str:
-    """Return images in a row and a map of the same shape below each, as SVG text.
+    """Return images in a row and a map below each, as SVG text.
 
     Parameters
     ----------
     images, maps : sequences of ndarray of shape (height, width)
-        Equally many; every picture has its own scale, from its least value (light) to its largest (dark).
+        Equally many, each of its own size; every picture has its own scale, from its least value (light) to its largest (dark).
     names : sequence of str
         One for each image.
     title : str
@@ -31,8 +31,6 @@ def heat_maps(images: Sequence[np.ndarray], maps: Sequence[np.ndarray], names: S
         grid[0, column].set_title(name, fontsize=9)
         for row, picture, colors in ((0, images[column], "Greys"), (1, maps[column], "Oranges")):
             ax = grid[row, column]
-            # cells as shapes: the file stays text and looks the same at every size
-            ax.pcolormesh(np.asarray(picture)[::-1], cmap=colors, rasterized=False)
-            ax.set_aspect("equal")
+            ax.imshow(np.asarray(picture), cmap=colors, interpolation="nearest")
             ax.axis("off")
     return _text(figure, title)
