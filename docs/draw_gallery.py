@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
-from lossmith.studies.gallery import DRAWN, captions_text
+from lossmith.studies.gallery import DRAWN, captions, captions_text
 
 GALLERY = Path(__file__).resolve().parent / "gallery"
 
 
 def main() -> None:
-    for name, draw in DRAWN.items():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--captions", action="store_true", help="write the captions alone")
+    drawn = {} if parser.parse_args().captions else DRAWN
+    for name, draw in drawn.items():
         (GALLERY / name).write_text(draw(), encoding="utf-8")
-    (GALLERY / "captions.toml").write_text(captions_text(), encoding="utf-8")
-    print(f"gallery: {len(DRAWN)} figures drawn, captions written")
+    (GALLERY / "captions.toml").write_text(captions_text(captions(GALLERY.parent)), encoding="utf-8")
+    print(f"gallery: {len(drawn)} figures drawn, captions written")
 
 
 if __name__ == "__main__":

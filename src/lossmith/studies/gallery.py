@@ -5,15 +5,17 @@ The other figures are drawn by the studies as they measure. `docs/draw_gallery.p
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lossmith.report.heat_maps import heat_maps
 from lossmith.report.paths import half_planes, lines
 
-__all__ = ["CAPTIONS", "DRAWN", "Caption", "captions_text"]
+__all__ = ["CAPTIONS", "DRAWN", "Caption", "captions", "captions_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +209,42 @@ CAPTIONS: Mapping[str, Caption] = {
 }  # fmt: skip
 
 
-def captions_text() -> str:
-    """Return the captions as TOML, a table for each figure by its file name without the ending.
+def captions(folder: Path) -> dict[str, Caption]:
+    """Return the caption of every picture in `folder / "gallery"`, by file name.
+
+    A figure of a study that has none above takes the claim of its row.
+    """
+    from lossmith.studies import STUDIES
+    from lossmith.studies.ledger import read_result
+
+    found = dict(CAPTIONS)
+    for study in STUDIES.values():
+        record = read_result(folder, study.name) or {"rows": [], "figures": []}
+        for row in record["rows"]:
+            if row.figure:
+                found.setdefault(row.figure, Caption(row.claim, row.id, study.name))
+        for name in record["figures"]:
+            found.setdefault(name, Caption(study.title, study.claims[0], study.name))
+    there = {path.name for path in (folder / "gallery").glob("*.svg")}
+    return {name: one for name, one in found.items() if name in there}
+
+
+def captions_text(found: Mapping[str, Caption]) -> str:
+    """Return captions as TOML, a table for each figure by its file name without the ending.
 
     Examples
     --------
-    >>> captions_text().splitlines()[:2]
-    ['[tutorial-data]', 'title = "Circles and blobs, coloured by class"']
+    >>> print(captions_text({"worms.svg": Caption('A hundred "worms"', "K-01", "kl-report")}))
+    [worms]
+    title = "A hundred \\"worms\\""
+    claim = "K-01"
+    study = "kl-report"
+    <BLANKLINE>
     """
-    parts = [
-        f'[{name.removesuffix(".svg")}]\ntitle = "{one.title}"\nclaim = "{one.claim}"\nstudy = "{one.study}"\n'
-        for name, one in CAPTIONS.items()
-    ]
+    parts = []
+    for name, one in found.items():
+        values = {"title": one.title, "claim": one.claim, "study": one.study}
+        # a string of JSON is a string of TOML
+        written = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+        parts.append("\n".join([f"[{name.removesuffix('.svg')}]", *written]) + "\n")
     return "\n".join(parts)
