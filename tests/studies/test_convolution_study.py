@@ -78,9 +78,26 @@ def test_claims_are_in_the_ledger_and_absent_data_are_said_to_be(monkeypatch: py
 
     monkeypatch.setattr(images.lossmith, "compare", nowhere)
     monkeypatch.setattr(lossmith.data, "load", nowhere)
-    rows = STUDIES["images"].run(quick=True).rows
+    rows = STUDIES["images"].run().rows
     assert [row.id for row in rows] == list(STUDIES["images"].claims)
     assert all(row.verdict == "not run" and "not on this machine" in row.remark for row in rows)
+
+
+def test_a_quick_run_fetches_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    def nowhere(*arguments: object, **_: object) -> None:
+        assert not isinstance(arguments[0], str), "a name would be fetched"
+        raise DataError("arrays are not trained here")
+
+    monkeypatch.delenv("LOSSMITH_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(images.lossmith, "compare", nowhere)
+    monkeypatch.setattr(lossmith.data, "load", nowhere)
+    remarks = {row.id: row.remark for row in STUDIES["images"].run(quick=True).rows}
+    assert set(remarks) == set(STUDIES["images"].claims)
+    assert {name for name, remark in remarks.items() if "fetches nothing" in remark} == set(remarks) - {"N-18", "N-19"}
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "mnist.npz").write_bytes(b"")
+    assert images._at_hand("mnist") and not images._at_hand("cifar-10")
 
 
 def test_drawings_are_crosses_and_circles() -> None:

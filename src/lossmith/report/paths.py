@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from lossmith.report import _palette as palette
 from lossmith.report._canvas import bare
 from lossmith.report.pictures import _text
 
-__all__ = ["lines", "paths"]
+__all__ = ["half_planes", "lines", "paths"]
 
 _SIDE = 90
 _LEVELS = 14
@@ -56,6 +56,40 @@ def lines(found: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str, xla
         ax.plot(x, y, color=palette.style(place).color, lw=1.6, label=name)
     ax.set_xlabel(xlabel, fontsize=9)
     ax.set_ylabel(ylabel, fontsize=9)
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    bare(ax, keep=("bottom", "left"))
+    return _text(figure, title)
+
+
+def half_planes(
+    constraints: Sequence[tuple[tuple[float, float], float, str]],
+    *,
+    low: tuple[float, float],
+    high: tuple[float, float],
+    title: str,
+) -> str:
+    """Return the lines of constraints a x + b y <= c, and the region where all of them hold, as SVG text.
+
+    Parameters
+    ----------
+    constraints : sequence of ((a, b), c, name)
+    low, high : tuple of float
+        Corners of the part of the plane that is shown.
+    title : str
+    """
+    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    x, y = np.meshgrid(*(np.linspace(low[k], high[k], 4 * _SIDE) for k in (0, 1)))
+    worst = np.max([a * x + b * y - c for (a, b), c, _ in constraints], axis=0)
+    ax.contourf(x, y, worst, [float(worst.min()) - 1.0, 0.0], colors=[palette.LIGHT["band"]])
+    for place, ((a, b), c, name) in enumerate(constraints):
+        style = palette.style(place)
+        point, along = np.array([a, b]) * c / (a * a + b * b), np.array([-b, a])
+        ends = np.stack([point - 100 * along, point + 100 * along])
+        ax.plot(ends[:, 0], ends[:, 1], color=style.color, ls=style.dash, lw=1.4, label=name)
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(low[1], high[1])
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     bare(ax, keep=("bottom", "left"))
     return _text(figure, title)

@@ -16,13 +16,13 @@ import lossmith
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 from lossmith.studies._transfer import transferred
 
-__all__ = ["STUDY"]
+__all__ = ["STUDY", "correlated", "hidden_template", "pixel_use"]
 
 Progress = Callable[[float, int, str, str], None]
 Measured = tuple[str, RowVerdict, str, dict[str, float]]
 
 
-def _conv(image: Any, kernel: Any, **options: Any) -> np.ndarray:
+def correlated(image: Any, kernel: Any, **options: Any) -> np.ndarray:
     """Return the cross-correlation of (height, width) or (height, width, channels) with (kh, kw[, channels, filters])."""
     from lossmith.training import load_keras
 
@@ -53,14 +53,14 @@ _EDGE[:, 2:6] = 0
 
 
 def _correlation() -> Measured:
-    found = _conv(_NINE, _FOUR)
+    found = correlated(_NINE, _FOUR)
     return _text(found), _judge(found, [[19, 25], [37, 43]]), "keras.ops.conv is the cross-correlation", {}
 
 
 def _strict() -> Measured:
-    found = _conv(_NINE, _FOUR[::-1, ::-1])
+    found = correlated(_NINE, _FOUR[::-1, ::-1])
     line = np.convolve([1.0, 2, 4, 8], [1.0, -1, 3], "valid")
-    same = np.allclose(_conv([[1.0, 2, 4, 8]], np.array([[1.0, -1, 3]])[:, ::-1]).ravel(), line)
+    same = np.allclose(correlated([[1.0, 2, 4, 8]], np.array([[1.0, -1, 3]])[:, ::-1]).ravel(), line)
     remark = (
         f"strict convolution is correlation with the turned kernel; in one dimension equal to numpy.convolve: {same}"
     )
@@ -87,7 +87,7 @@ def _layer() -> Measured:
     layer(image)
     names = [(variable.name, tuple(variable.shape)) for variable in layer.trainable_variables]
     layer.set_weights([_FOUR[..., None, None], np.array([0.5])])
-    good = np.allclose(np.asarray(layer(image))[0, ..., 0], _conv(image[0, ..., 0], _FOUR) + 0.5)
+    good = np.allclose(np.asarray(layer(image))[0, ..., 0], correlated(image[0, ..., 0], _FOUR) + 0.5)
     return f"{names}", "no number in source", f"its output is correlation plus bias: {good}", {"equal": float(good)}
 
 
@@ -109,8 +109,8 @@ def _two_convolutions() -> Measured:
 
 
 def _edges() -> Measured:
-    found = _conv(_EDGE, [[1, -1]])
-    turned, tall = _conv(_EDGE.T, [[1, -1]]), _conv(_EDGE.T, [[1], [-1]])
+    found = correlated(_EDGE, [[1, -1]])
+    turned, tall = correlated(_EDGE.T, [[1, -1]]), correlated(_EDGE.T, [[1], [-1]])
     right = np.tile([0, 1, 0, 0, 0, -1, 0], (6, 1))
     verdict = _judge(found, np.tile([0, 1, 0, 0, -1, 0], (6, 1)), right)
     remark = f"seven columns, not six; the turned image gives {turned.shape} of zeros: {not turned.any()}, and the turned kernel finds its edges: {np.array_equal(tall, right.T)}"
@@ -120,7 +120,7 @@ def _edges() -> Measured:
 def _learned_kernel() -> Measured:
     import jax
 
-    target = _conv(_EDGE, [[1, -1]])
+    target = correlated(_EDGE, [[1, -1]])
     start = np.random.default_rng(0).normal(scale=0.3, size=(1, 2)).astype(np.float32)
 
     def loss(kernel: Any) -> Any:
@@ -177,17 +177,17 @@ def _receptive() -> Measured:
 
 
 def _padding() -> Measured:
-    zero = _conv(np.pad(_NINE, 1), _FOUR)
-    others = {mode: _conv(np.pad(_NINE, 1, mode=mode), _FOUR) for mode in ("reflect", "edge")}
+    zero = correlated(np.pad(_NINE, 1), _FOUR)
+    others = {mode: correlated(np.pad(_NINE, 1, mode=mode), _FOUR) for mode in ("reflect", "edge")}
     right = [[0, 3, 8, 4], [9, 19, 25, 10], [21, 37, 43, 16], [6, 7, 8, 0]]
     remark = f"reflected: first row {_text(others['reflect'][0])}; repeated: {_text(others['edge'][0])}; the printed size formula rounds up where it must round down"
     return _text(zero), _judge(zero, right), remark, {}
 
 
 def _strides() -> Measured:
-    sizes = [_conv(np.ones((8, 8)), np.ones((3, 3)), strides=2).shape, _conv(np.pad(np.ones((8, 8)), 1), np.ones((3, 3)), strides=2).shape]  # fmt: skip
-    worked = _conv(np.pad(_NINE, 1), _FOUR, strides=(3, 2))
-    wide = _conv(np.pad(np.ones((8, 8)), ((0, 0), (1, 1))), np.ones((3, 5)), strides=(3, 4)).shape
+    sizes = [correlated(np.ones((8, 8)), np.ones((3, 3)), strides=2).shape, correlated(np.pad(np.ones((8, 8)), 1), np.ones((3, 3)), strides=2).shape]  # fmt: skip
+    worked = correlated(np.pad(_NINE, 1), _FOUR, strides=(3, 2))
+    wide = correlated(np.pad(np.ones((8, 8)), ((0, 0), (1, 1))), np.ones((3, 5)), strides=(3, 4)).shape
     right = sizes == [(3, 3), (4, 4)] and wide == (2, 2) and np.array_equal(worked, [[0, 8], [6, 8]])
     remark = f"4 x 4 needs a padding of 1, which the listing lacks; worked example {_text(worked)}"
     return f"{sizes[0]} without padding, {sizes[1]} with", "source error" if right else "differs", remark, {}
@@ -219,14 +219,14 @@ _TWO_KERNELS = np.stack([_FOUR, _FOUR + 1], axis=-1)
 
 
 def _channels_in() -> Measured:
-    found = _conv(_TWO_IN, _TWO_KERNELS[..., None])
+    found = correlated(_TWO_IN, _TWO_KERNELS[..., None])
     remark = "the printed function broadcasts whole tensors and fails; correlated by channel and summed it is right"
     return _text(found), _judge(found, [[56, 72], [104, 120]]), remark, {}
 
 
 def _channels_out() -> Measured:
     kernels = np.stack([_TWO_KERNELS, _TWO_KERNELS + 1, _TWO_KERNELS + 2], axis=-1)
-    found = np.moveaxis(_conv(_TWO_IN, kernels), -1, 0)
+    found = np.moveaxis(correlated(_TWO_IN, kernels), -1, 0)
     right = [[[56, 72], [104, 120]], [[76, 100], [148, 172]], [[96, 128], [192, 224]]]
     verdict: RowVerdict = "source error" if np.allclose(found, right) else "differs"
     return _text(found), verdict, "the printed torch.cat gives six kernels of one channel; they must be stacked", {}
@@ -235,7 +235,7 @@ def _channels_out() -> Measured:
 def _one_by_one() -> Measured:
     rng = np.random.default_rng(0)
     image, kernel = rng.uniform(size=(3, 3, 3)), rng.uniform(size=(3, 2))
-    gap = float(np.abs(_conv(image, kernel[None, None]) - image @ kernel).max())
+    gap = float(np.abs(correlated(image, kernel[None, None]) - image @ kernel).max())
     return f"largest difference {gap:.0e}", "reproduced" if gap < 1e-6 else "differs", "the printed listing mixes pixels, not channels", {"gap": gap}  # fmt: skip
 
 
@@ -270,15 +270,21 @@ def _augmentation() -> Measured:
     return measured, "no number in source", remark, scores
 
 
+def hidden_template(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Return noise of shape (40, 40) with a template added somewhere, the template of shape (7, 7), and its corner."""
+    scene, face = rng.normal(size=(40, 40)), rng.normal(size=(7, 7))
+    row, column = (int(place) for place in rng.integers(0, 34, 2))
+    scene[row : row + 7, column : column + 7] += face
+    return scene, face, (row, column)
+
+
 def _template() -> Measured:
     rng = np.random.default_rng(3)
     hits = 0
     for _ in range(50):
-        scene, face = rng.normal(size=(40, 40)), rng.normal(size=(7, 7))
-        row, column = rng.integers(0, 34, 2)
-        scene[row : row + 7, column : column + 7] += face
-        scores = _conv(scene, face)
-        hits += np.unravel_index(scores.argmax(), scores.shape) == (row, column)
+        scene, face, place = hidden_template(rng)
+        scores = correlated(scene, face)
+        hits += np.unravel_index(scores.argmax(), scores.shape) == place
     return f"{hits} of 50 places found at the highest score", "no number in source", "template in noise of its own size", {"hits": float(hits)}  # fmt: skip
 
 

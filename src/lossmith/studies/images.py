@@ -35,6 +35,13 @@ def run(*, quick: bool = False, progress: Progress | None = None, claims: Collec
     for measure, names in _CLAIMS_OF.items():
         if claims is not None and not set(claims) & set(names):
             continue
+        fetched = _FETCHED.get(names[0])
+        if quick and fetched is not None and not _at_hand(fetched):
+            rows += [
+                _absent(name, f"a quick run fetches nothing: needs {fetched} where LOSSMITH_DATA says")
+                for name in names
+            ]
+            continue
         try:
             found, said = measure(quick=quick, progress=progress)
         except DataError as error:
@@ -48,6 +55,13 @@ def _trained(source: Any, **options: Any) -> Any:
     """Compare; hours of training can be stopped and gone on with where LOSSMITH_STORE names a file."""
     store = os.environ.get("LOSSMITH_STORE")
     return compare_once(source, store=store, **options) if store else lossmith.compare(source, **options)
+
+
+def _at_hand(prefix: str) -> bool:
+    """Return whether a set of images need not be fetched: a data folder is named, or Keras keeps it."""
+    from lossmith.data import keras_folder
+
+    return bool(os.environ.get("LOSSMITH_DATA")) or any(keras_folder().glob(f"{prefix}*"))
 
 
 def _absent(name: str, why: str) -> Row:
@@ -326,6 +340,8 @@ _CLAIMS_OF: dict[Any, tuple[str, ...]] = {
     _human: ("L-10H",),
     _noisy: ("L-10N",),
 }
+# what each experiment is fetched as, by its first claim
+_FETCHED = {"K-13": "cifar-10", "N-15": "mnist", "H-T03": "fashion-mnist", "L-10H": "cifar-10h", "L-10N": "cifar-10n"}
 
 STUDY = Study(
     name="images",

@@ -118,6 +118,17 @@ def _fitted(degree: int) -> tuple[float, float]:
     return float(np.sqrt(((fit(x) - y) ** 2).mean())), float(np.sqrt(((fit(grid) - truth) ** 2).mean()))
 
 
+def fitted_curves(degrees: tuple[int, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the true curve and polynomials fitted to its 16 noisy rows, as points (x, y) by name."""
+    x, y, grid, truth = _curve()
+    found = {"the curve": (grid, truth)}
+    low, high = truth.min() - 0.5, truth.max() + 0.5
+    for degree in degrees:
+        values = np.polynomial.Polynomial.fit(x, y, degree)(grid)
+        found[f"degree {degree}"] = (grid, np.where((values > low) & (values < high), values, np.nan))
+    return found
+
+
 def _polynomial() -> Row:
     errors = {degree: _fitted(degree) for degree in (1, 2, 3)}
     return shown(
