@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from choosing_page import choosing_page
 from loss_pages import loss_page, losses_page, wrong_page
 from markdown_table import names, table
 
@@ -42,6 +43,7 @@ def all_pages() -> dict[str, str]:
         "metrics.md": metrics_page(found["metric"]),
         "divergences.md": divergences_page(found["divergence"]),
         "losses/index.md": losses_page(found["loss"]),
+        "choosing.md": choosing_page(found["loss"]),
         "objectives.md": objectives_page(found["objective"], found["likelihood"]),
         "wrong-elsewhere.md": wrong_page(),
     }
