@@ -38,7 +38,7 @@ COMMANDS = [command for block in BLOCKS if block.language in SHELL for command i
 TYPED = [command for command in COMMANDS if command.page != USAGE and not followed(command)]
 # read, counted or computed, not trained: these run with every change, the others are marked slow
 QUICK = re.compile(
-    r"lossmith (losses (?!.*--report)|divergence (worms|\.2)|data (list|show people)|runs list|study list|drift (old\.parquet|profile))"
+    r"lossmith (losses --|divergence (worms|\.2)|data (list|show people)|study list|drift (old\.parquet|profile))"
 )
 QUICK_PAGES = {"docs/divergence/index.md", "docs/drift/index.md"}
 

@@ -57,7 +57,7 @@ def frechet_distance(one: Any, other: Any) -> float:
     InvalidInputError
         Numbers that are not finite.
 
-    Source: Heusel and others, GANs trained by a two time-scale update rule, 2017; Dowson, Landau, 1982.
+    Source: Heusel and others, GANs trained by a two time-scale update rule, 2017; Dowson and Landau, 1982.
 
     Examples
     --------

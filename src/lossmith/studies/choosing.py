@@ -19,7 +19,7 @@ from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 __all__ = ["ADVICE", "STUDY", "Advice"]
 
 N_ROWS, N_FEATURES = 800, 4
-SEEDS, EPOCHS = 20, 60
+SEEDS, EPOCHS = 10, 40
 
 Sample = Callable[[np.random.Generator], Any]
 Progress = Callable[[float, int, str, str], None]
