@@ -81,6 +81,12 @@ def lacking(one: Public) -> list[str]:
 
 def _of_a_function(function: Any, text: str) -> Iterator[str]:
     signature = inspect.signature(function)
+    for other in re.findall(
+        r"\bthose of `(\w+)`", text
+    ):  # parameters and errors that are said once, for a family of functions
+        text += inspect.getdoc(getattr(inspect.getmodule(function), other, None)) or ""
+        home = importlib.import_module(".".join(function.__module__.split(".")[:2]))
+        text += inspect.getdoc(getattr(home, other, None)) or ""
     names = [
         name
         for name, entry in signature.parameters.items()

@@ -79,6 +79,8 @@ def frechet_distance(one: Any, other: Any) -> float:
 def kernel_distance(one: Any, other: Any) -> float:
     r"""Return the squared maximum mean discrepancy under $k(a, b) = (a \cdot b / d + 1)^3$, unbiased: it may be slightly negative.
 
+    Use it where there are too few rows for covariances, which `frechet_distance` needs.
+
     Parameters
     ----------
     one, other : array of shape (n_samples, n_features)
