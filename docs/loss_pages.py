@@ -35,7 +35,7 @@ def losses_page(losses: Catalogue[Any]) -> str:
         "`lossmith losses --flag robust,not-convex` filters this list, `lossmith losses NAME` shows a page of it with its picture. "
         "[Where the same loss elsewhere is wrong](../wrong-elsewhere.md), "
         "[calibration by loss](../calibration.md), [label noise](../ledger.md) and "
-        "[how to add one](../../CONTRIBUTING.md#add-a-loss) have pages of their own.",
+        "[how to add one](../extend-loss.md) have pages of their own.",
     ]
     for task in dict.fromkeys(loss.task for loss in losses.values()):
         rows = [

@@ -8,8 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from choosing_page import choosing_page
+from comparison_page import comparison_page, speed_page
+from gallery_page import gallery_page
 from loss_pages import loss_page, losses_page, wrong_page
 from markdown_table import names, table
+from reference_page import bibliography, references_page
 
 import lossmith
 from lossmith._catalogue import Catalogue
@@ -42,6 +46,12 @@ def all_pages() -> dict[str, str]:
         "metrics.md": metrics_page(found["metric"]),
         "divergences.md": divergences_page(found["divergence"]),
         "losses/index.md": losses_page(found["loss"]),
+        "choosing.md": choosing_page(found["loss"]),
+        "comparison.md": comparison_page(),
+        "references.bib": bibliography(found),
+        "references.md": references_page(found),
+        "speed.md": speed_page(),
+        "gallery.md": gallery_page(studies=found["study"]),
         "objectives.md": objectives_page(found["objective"], found["likelihood"]),
         "wrong-elsewhere.md": wrong_page(),
     }

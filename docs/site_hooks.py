@@ -14,9 +14,9 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
-# the README is the first page, the list of all pages another
+# the first page is home.md; the README is a tour, the list of all pages another
 OUTSIDE = {
-    "README.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md", "SECURITY.md": "SECURITY.md",
+    "README.md": "tour.md", "docs/home.md": "index.md", "CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md", "SECURITY.md": "SECURITY.md",
     "CITATION.cff": "CITATION.cff", "LICENSE": "LICENSE", "docs/index.md": "pages.md",
 }  # fmt: skip
 _CODE = re.compile(r"(^(`{3,}).*?^\2\s*$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
@@ -36,9 +36,9 @@ def packages() -> list[str]:
 
 def on_files(files: Files, config: Any) -> Files:
     """Add pages that lie outside of the folder, pictures that they show, and one page for each package."""
-    index = files.get_file_from_path("index.md")
-    if index is not None:
-        files.remove(index)
+    for name in ("index.md", "home.md"):
+        if (found := files.get_file_from_path(name)) is not None:
+            files.remove(found)
     for name, place in OUTSIDE.items():
         text = re.sub(r"\]\(docs/", "](", (ROOT / name).read_text(encoding="utf-8"))
         files.append(File.generated(config, place, content=_moved(text, "")))
@@ -57,7 +57,8 @@ def on_files(files: Files, config: Any) -> Files:
 def _moved(text: str, up: str) -> str:
     """Return the text with links that lead to where pages are on the site; `up` leads to its top."""
     text = re.sub(r"\]\((?:\.\./)*index\.md", f"]({up}pages.md", text) if not up else text
-    text = re.sub(r"\]\((?:\.\./)*README\.md", f"]({up}index.md", text)
+    text = re.sub(r"\]\((?:\.\./)*README\.md", f"]({up}tour.md", text)
+    text = re.sub(r"\]\((?:\.\./)*home\.md", f"]({up}index.md", text)
     text = re.sub(r"\]\((?:\.\./)*(CONTRIBUTING|CHANGELOG|SECURITY)\.md", rf"]({up}\1.md", text)
     return re.sub(r"\]\(adr/", "](decisions/", text)
 

@@ -167,7 +167,7 @@ PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("page", ["README.md", "docs/using-losses.md"])
 def test_the_names_used_in_examples_exist(page):
-    """Examples of the front page are compiled, and every lossmith name in them is looked up; the slow test runs them."""
+    """Examples of the front page are compiled, and every lossmith name in them is looked up; tests/test_examples.py runs them."""
     import lossmith
 
     blocks = PYTHON_BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
@@ -178,11 +178,3 @@ def test_the_names_used_in_examples_exist(page):
             value = lossmith
             for part in path.split("."):
                 value = getattr(value, part)
-
-
-@pytest.mark.slow
-def test_the_examples_of_the_front_page_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    space: dict[str, object] = {}
-    for block in PYTHON_BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8")):
-        exec(compile(block, "README.md", "exec"), space)

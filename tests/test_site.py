@@ -23,7 +23,17 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = [
     "index.html",
+    "tour.html",
     "pages.html",
+    "choosing.html",
+    "comparison.html",
+    "gallery.html",
+    "speed.html",
+    "references.html",
+    "extend-loss.html",
+    "divergence/directions.html",
+    "drift/index.html",
+    "generative.html",
     "losses/huber.html",
     "ledger.html",
     "api/losses.html",
@@ -106,7 +116,14 @@ def test_pages_open_without_request_or_error(site, address, tmp_path) -> None:
             assert all(width > 0 for width in widths), name
         browser.open(site / "losses/huber.html")
         assert browser.ask("return document.querySelectorAll('math').length") > 0
-        browser.open(site / "index.html")
-        assert browser.ask("return document.images.length") > 0
+        figures = {
+            "index.html": 1,
+            "gallery.html": len(list((ROOT / "docs" / "gallery").glob("*.svg"))),
+            "divergence/directions.html": 3,
+        }
+        for name, count in figures.items():
+            browser.open(site / name)
+            widths = browser.ask("return [...document.images].map(image => image.naturalWidth)")
+            assert len(widths) >= count and all(width > 0 for width in widths), name
     finally:
         browser.driver.quit()

@@ -32,9 +32,10 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def squared_rows(value: Floats, target: Floats) -> Floats:
-    """Return the squared error of each row."""
+    """Return the squared error of each row; infinite where a run that has diverged predicts beyond the largest square."""
     value, target = _pair(value, target)
-    return (value - target) ** 2
+    with np.errstate(over="ignore"):
+        return (value - target) ** 2
 
 
 def mean_squared_error(value: Floats, target: Floats) -> Floats:

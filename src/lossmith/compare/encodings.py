@@ -55,5 +55,6 @@ def classes(loss: Loss, raw: np.ndarray, *, platt: np.ndarray | None = None) -> 
         return np.asarray(ordered.argmax(axis=-1))
     score = raw[..., 0]
     if loss.head.decides == "calibration" and platt is not None:
-        score = platt[..., :1] * score + platt[..., 1:]
+        with np.errstate(invalid="ignore"):  # scores of a run that has diverged
+            score = platt[..., :1] * score + platt[..., 1:]
     return (score > 0).astype(np.int64)

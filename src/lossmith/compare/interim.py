@@ -28,6 +28,8 @@ Groups = Mapping[str, Mapping[str, np.ndarray]]
 class InterruptedComparison(KeyboardInterrupt):
     """Ctrl-C during a comparison; what was finished is kept in the store.
 
+    Use it to catch the interruption of `lossmith.compare` and go on with what there is.
+
     Attributes
     ----------
     comparison : Comparison

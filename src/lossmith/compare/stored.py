@@ -36,6 +36,8 @@ def resume(
 ) -> Comparison:
     """Go on with an interrupted comparison; groups that are stored are not trained again.
 
+    Here `progress`, `time_limit` and `clock` are those of `lossmith.compare`.
+
     Parameters
     ----------
     run : int, optional
@@ -94,6 +96,9 @@ def repeat(
 ) -> Comparison:
     """Train a stored comparison again from nothing, as a new run of the store.
 
+    Use it to see whether a result comes out again, with other versions of packages or on another machine. `progress` and `clock` are those of
+    `lossmith.compare`.
+
     Parameters
     ----------
     run : int, optional
@@ -144,6 +149,8 @@ def repeat(
 def load(run: int | None = None, *, store: PathType) -> Comparison:
     """Return the stored result of a comparison; by default the latest.
 
+    Use it to look at a comparison again, or to write another report of it, without training anything.
+
     Raises
     ------
     StoreError
@@ -176,6 +183,8 @@ def load(run: int | None = None, *, store: PathType) -> Comparison:
 
 def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     """Return the model that a stored comparison recommends, ready to predict; by default that of the latest run.
+
+    Use it to predict without looking for a file: `lossmith.compare(..., store=...)` first, then this.
 
     Raises
     ------

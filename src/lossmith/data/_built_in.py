@@ -145,6 +145,8 @@ def _regression(
 def worms_counts() -> np.ndarray:
     """Return how many of 100 worms have 0, 1, ..., 10 teeth, as int64 of shape (11,).
 
+    Use it for the worked example of a report on divergences.
+
     Source: W. Kurt, Kullback-Leibler divergence explained, Count Bayesie, 2017.
 
     Examples

@@ -212,6 +212,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 def fit_encoder(dataset: Dataset, rows: np.ndarray, *, scale: bool = True) -> Encoder:
     """Return the encoder whose statistics come from `rows` of the data set, and from no other row.
 
+    Use it before anything is learned, on the training rows alone, so that test rows stay unseen.
+
     Parameters
     ----------
     dataset : Dataset

@@ -88,6 +88,9 @@ def data_folders(data_dir: str | os.PathLike[str] | None) -> Folders:
 def load_image_set(source: str, *, name: str | None = None, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     """Return a known set of images; `cifar10:n_samples=6000` takes the first rows of its training and test part.
 
+    Use it for the images of CIFAR-10 and MNIST; `load` calls it for their names. `source` is the name of a set with its parameters, `name` what the
+    data set is to be called, `data_dir` the folder below which its files are looked for, by default LOSSMITH_DATA.
+
     Raises
     ------
     DataError

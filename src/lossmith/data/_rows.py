@@ -46,6 +46,8 @@ class NewRows:
 def read_features(source: Any, configuration: Mapping[str, Any]) -> pl.DataFrame | np.ndarray:
     """Return the features of new rows, as an `Encoder` takes them.
 
+    `source` is a path, a dataframe or an array of shape `(n_samples, n_features)`.
+
     Use it to predict; `read_rows` gives what was decided while reading as well.
 
     Raises
@@ -66,6 +68,8 @@ def read_features(source: Any, configuration: Mapping[str, Any]) -> pl.DataFrame
 
 def read_rows(source: Any, configuration: Mapping[str, Any]) -> NewRows:
     """Return new rows, read from a file, a dataframe or an array by what an encoder stored about its columns.
+
+    Use it to predict rows that were not there when the encoder was fitted.
 
     Columns of the training data are found by name; others, such as the target, are ignored and named in `decisions`.
 

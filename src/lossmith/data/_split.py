@@ -104,6 +104,8 @@ def split(dataset: Dataset, *, seed: int, fractions: Sequence[float] = FRACTIONS
 def published_split(dataset: Dataset) -> Split:
     """Return the split of the source documents: the first 500 rows train, the last 500 test and validate.
 
+    `dataset` is one of the built-in sets, or a set of images.
+
     Images come with their own: the rows for testing are their publishers'.
 
     It repeats what was published, with the test rows as validation; use `split` for anything else.

@@ -150,6 +150,8 @@ def __dir__() -> list[str]:
 def get(name: str) -> Divergence:
     """Return the divergence of that name, with parameters after a colon if any.
 
+    Use it where a divergence is named by a user or by a configuration.
+
     Raises
     ------
     UnknownNameError

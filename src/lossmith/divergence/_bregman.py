@@ -24,6 +24,8 @@ def bregman_divergence(
 ) -> Array:
     r"""Return the Bregman divergence `sum phi(p) - phi(q) - phi'(q) (p - q)` of a separable potential.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it for a divergence whose minimiser over q of the expectation is the mean. `potential(xp, x)` and
     `gradient(xp, x)` are phi and its derivative, elementwise; p and q are real vectors of one shape.
     Accuracy near p = q is limited by the difference of the potentials: the named functions are better there.
@@ -52,6 +54,8 @@ def bregman_divergence(
 def squared_euclidean_distance(p: Any, q: Any, *, axis: int = -1, check: bool = True) -> Array:
     r"""Return `sum (p - q)^2`, the Bregman divergence of the squared norm; of probabilities it is the Brier divergence.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Any real vectors of one shape.
 
     Raises
@@ -70,6 +74,8 @@ def squared_euclidean_distance(p: Any, q: Any, *, axis: int = -1, check: bool = 
 
 def generalized_kl_divergence(p: Any, q: Any, *, axis: int = -1, check: bool = True) -> Array:
     r"""Return `sum p log(p / q) - p + q`, in nats, for non-negative vectors of any mass.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it for intensities, counts and spectra; for two distributions it equals `kl_divergence`.
 
@@ -91,6 +97,8 @@ def generalized_kl_divergence(p: Any, q: Any, *, axis: int = -1, check: bool = T
 
 def itakura_saito_divergence(p: Any, q: Any, *, axis: int = -1, check: bool = True) -> Array:
     r"""Return `sum p / q - log(p / q) - 1` for non-negative vectors.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it for power spectra: only ratios count, so that a factor common to p and q changes nothing. An entry that is 0
     on one side only makes it infinite.

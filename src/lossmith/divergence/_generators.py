@@ -117,6 +117,8 @@ def hellinger_distance(
 ) -> Array:
     r"""Return the Hellinger distance `sqrt(sum (sqrt p - sqrt q)^2 / 2)`, a metric between 0 and 1.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it for a bounded, symmetric distance that rare outcomes do not dominate. Parameters and errors as for
     `kl_divergence`, without a unit.
 
@@ -144,6 +146,8 @@ def total_variation_distance(
 ) -> Array:
     r"""Return the total variation distance `sum |p - q| / 2`, a metric between 0 and 1.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it for the largest difference in probability that any event can show. Parameters and errors as for
     `kl_divergence`, without a unit.
 
@@ -168,6 +172,8 @@ def pearson_chi_squared(
     check: bool = True,
 ) -> Array:
     r"""Return Pearson's chi-squared divergence `sum (p - q)^2 / q`.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it where a sample of size n is tested against q: n times this is the test statistic. Parameters and errors as
     for `kl_divergence`, without a unit.
@@ -194,6 +200,8 @@ def neyman_chi_squared(
 ) -> Array:
     r"""Return Neyman's chi-squared divergence `sum (p - q)^2 / p`: Pearson's with the sides exchanged.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Parameters and errors as for `kl_divergence`, without a unit.
 
     Examples
@@ -218,6 +226,8 @@ def bhattacharyya_distance(
     check: bool = True,
 ) -> Array:
     r"""Return the Bhattacharyya distance `-log(sum sqrt(p q))`.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it for bounds on the error of a classifier; despite its name it is no metric, and it is infinite for
     distributions that share no outcome. Parameters and errors as for `kl_divergence`.
@@ -249,6 +259,8 @@ def le_cam_divergence(
     check: bool = True,
 ) -> Array:
     r"""Return Le Cam's divergence `sum (p - q)^2 / (p + q) / 2`, between 0 and 1; its square root is a metric.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it as a bounded, symmetric chi-squared. Twice this is called triangular discrimination. Parameters and errors
     as for `kl_divergence`, without a unit.

@@ -138,6 +138,8 @@ def cross_entropy(
 ) -> Array:
     r"""Return the cross-entropy `-sum p log q`: the message length when outcomes follow p and the code was made for q.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     It is the entropy of p plus `kl_divergence(p, q)`. Parameters and errors as for `kl_divergence`.
 
     Examples
@@ -219,6 +221,8 @@ def reverse_kl_divergence(
 ) -> Array:
     r"""Return `D(q || p)`, the Kullback-Leibler divergence with the sides exchanged.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it where the approximation q should stay inside the modes of p: it is infinite where q has mass and p has none.
     Parameters and errors as for `kl_divergence`.
 
@@ -242,6 +246,8 @@ def jeffreys_divergence(
     check: bool = True,
 ) -> Array:
     r"""Return the Jeffreys divergence `sum (p - q) log(p / q)`, the sum of both Kullback-Leibler directions.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it when neither side is the truth. On binned data it is the population stability index.
     Parameters and errors as for `kl_divergence`.
@@ -300,6 +306,8 @@ def jensen_shannon_distance(
     check: bool = True,
 ) -> Array:
     r"""Return the square root of the Jensen-Shannon divergence (equal weights), which is a metric.
+
+    Its other parameters and errors are those of `kl_divergence`.
 
     Use it where the triangle inequality is needed, as in clustering. `unit` is that of the divergence under the root.
     Parameters and errors as for `kl_divergence`.

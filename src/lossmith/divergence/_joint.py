@@ -67,6 +67,8 @@ def total_correlation(
 ) -> Array:
     r"""Return the total correlation of several variables, `D(joint || product of the marginals)`.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it for the dependence among all variables of a table at once; of two variables it is their mutual information.
     `axes` are those of the variables (all, if not given); the rest as for `mutual_information`.
 

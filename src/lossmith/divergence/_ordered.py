@@ -89,6 +89,8 @@ def energy_distance(
 ) -> Array:
     r"""Return the energy distance `sqrt(2 integral (F_p - F_q)^2)`, as SciPy defines it.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it as a metric between distributions on a line that is gentle with far outliers. Parameters and errors as for
     `wasserstein_distance`.
 

@@ -96,6 +96,8 @@ def renyi_divergence(
 ) -> Array:
     r"""Return the Renyi divergence `log(sum p^a q^(1-a)) / (a - 1)`.
 
+    Its other parameters and errors are those of `kl_divergence`.
+
     Use it where products of distributions should add, with a knob for rare outcomes: it grows with `alpha` in [0, inf].
     a = 1 gives `kl_divergence`, a = 0 minus the logarithm of the mass that q has where p is positive, a = inf the logarithm
     of the largest ratio (the worst case, as in differential privacy). The other parameters and the errors are those of

@@ -31,8 +31,8 @@ def compare(
     reference: Any,
     current: Any,
     *,
-    detectors: Sequence[str] | str | None = None,
-    joint: Sequence[str] | str | None = "auto",
+    detectors: Sequence[str | Detector] | str | None = None,
+    joint: Sequence[str | Detector] | str | None = "auto",
     level: float = 0.05,
     correction: str = "benjamini_hochberg",
     minimum_effect: float = 0.02,
@@ -54,7 +54,7 @@ def compare(
     reference : Profile, or data as for `profile`
         A path may be that of a stored profile. Detectors that read rows, joint ones and blocks need data.
     current : data as for `profile`
-    detectors : names of `DETECTORS`
+    detectors : names of `DETECTORS`, or records of your own
         By default `jensen_shannon_divergence`, and `binned_anderson_darling` for ordered columns.
     joint : names of joint detectors, "auto" or None
         "auto": the classifier, where there are rows of both and at least two columns.
@@ -153,15 +153,16 @@ def _check(level: float, minimum_effect: float, blocks: int | str | None, resamp
         raise InvalidInputError(f"resamples={resamples!r}", expected="at least 19, for a p-value of 0.05")
 
 
-def _names(chosen: Sequence[str] | str) -> list[Detector]:
+def _names(chosen: Sequence[str | Detector] | str) -> list[Detector]:
     names = split_names(chosen) if isinstance(chosen, str) else list(chosen)
     if not names:
         raise InvalidInputError("no detector", expected="at least one name", advice="leave it out for the defaults")
-    return list({DETECTORS[name].name: DETECTORS[name] for name in names}.values())
+    found = [name if isinstance(name, Detector) else DETECTORS[name] for name in names]
+    return list({detector.name: detector for detector in found}.values())
 
 
 def _chosen(
-    detectors: Sequence[str] | str | None, joint: Sequence[str] | str | None
+    detectors: Sequence[str | Detector] | str | None, joint: Sequence[str | Detector] | str | None
 ) -> tuple[tuple[Detector, ...], tuple[Detector, ...]]:
     found = [DETECTORS[name] for name in DEFAULT] if detectors is None else _names(detectors)
     if joint == "auto":

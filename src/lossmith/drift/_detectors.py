@@ -11,7 +11,7 @@ import numpy as np
 from lossmith import divergence
 from lossmith._catalogue import Catalogue
 
-__all__ = ["DEFAULT", "DETECTORS", "Detector"]
+__all__ = ["DEFAULT", "DETECTORS", "RECORDS", "Detector"]
 
 DEFAULT = ("jensen_shannon_divergence", "binned_anderson_darling")
 SMOOTHING = "add_half"  # (count + 1/2) / (n + k/2): a zero cell costs what half an observation costs, not an infinity
@@ -110,93 +110,92 @@ _CHI = "chi-squared where every cell is expected to hold 50 rows, permutation of
 _DRAWN = "permutation of the pooled counts"
 _LEWIS = "weighted sum of chi-squared variables (saddle point) where every cell is expected to hold 5 rows, permutation otherwise"
 
-DETECTORS: Catalogue[Detector] = Catalogue(
-    "detector",
-    [
-        Detector(
-            "jensen_shannon_divergence", "cells", _smoothed("jensen_shannon_divergence"),
-            r"\frac{1}{2} D(p \| \tfrac{p+q}{2}) + \frac{1}{2} D(q \| \tfrac{p+q}{2})",
-            "The default of every kind of column: finite, symmetric, at most log 2.", _CHI,
-            "Lin, Divergence measures based on the Shannon entropy, 1991", 8.0, aliases=("js", "jensen_shannon"),
-        ),
-        Detector(
-            "binned_anderson_darling", "order", _anderson_darling,
-            r"\frac{nm}{n+m} \sum_k \frac{(F_k - G_k)^2}{H_k (1 - H_k)} h_k",
-            "The default beside it for numbers: sees shifts of the whole law that cells see late.", _LEWIS,
-            "Anderson and Darling, 1952, on the edges of the profile", aliases=("binned_ad", "ordered"),
-        ),
-        Detector(
-            "jeffreys_divergence", "cells", _smoothed("jeffreys_divergence"), r"\sum_k (p_k - q_k) \log\frac{p_k}{q_k}",
-            "The population stability index of scorecards, judged by its law and not by 0.1 and 0.25.", _CHI,
-            "Jeffreys, 1946; Yurdakul, Statistical properties of the population stability index, 2018", 1.0,
-            aliases=("psi", "population_stability_index", "jeffreys"),
-        ),
-        Detector(
-            "kl_divergence", "cells", _smoothed("kl_divergence"), r"\sum_k p_k \log\frac{p_k}{q_k}",
-            "Information lost when the reference stands for what is there now.", _CHI,
-            "Kullback and Leibler, On information and sufficiency, 1951", 2.0, aliases=("kl",),
-        ),
-        Detector(
-            "reverse_kl_divergence", "cells", _smoothed("reverse_kl_divergence"), r"\sum_k q_k \log\frac{q_k}{p_k}",
-            "Weighs levels that have vanished most.", _CHI,
-            "Kullback and Leibler, On information and sufficiency, 1951", 2.0, aliases=("reverse_kl",),
-        ),
-        Detector(
-            "hellinger_distance", "cells", _smoothed("hellinger_distance"), r"\sqrt{1 - \sum_k \sqrt{p_k q_k}}",
-            "A metric between 0 and 1; rare and frequent cells count alike.", _CHI, "Hellinger, 1909", 8.0, 2,
-            aliases=("hellinger",),
-        ),
-        Detector(
-            "total_variation_distance", "cells", _smoothed("total_variation_distance"), r"\frac{1}{2} \sum_k |p_k - q_k|",
-            "The share of rows that would have to move; easy to say, blind to rare cells.", _DRAWN,
-            "Levin, Peres and Wilmer, Markov chains and mixing times, 2009", aliases=("tv", "total_variation"),
-        ),
-        Detector(
-            "pearson_chi_squared", "cells", _pearson,
-            r"nm \sum_k \frac{(p_k - q_k)^2}{n q_k + m p_k}",
-            "The classical test of homogeneity, both samples taken as samples.", _CHI, "Pearson, 1900", -1.0,
-            aliases=("chi2", "chi_squared", "chisquare"),
-        ),
-        Detector(
-            "binned_kolmogorov_smirnov", "order", _kolmogorov_smirnov, r"\max_k |F_k - G_k|",
-            "The largest gap of both distribution functions, from profiles alone.", _DRAWN, "Smirnov, 1939",
-            aliases=("binned_ks",),
-        ),
-        Detector(
-            "kolmogorov_smirnov", "rows", _of_rows("kolmogorov_smirnov"), r"\sup_x |F(x) - G(x)|",
-            "One shift of a continuous column; rows of the reference needed.", "exact or limit law; permutation with ties",
-            "Smirnov, 1939", aliases=("ks",),
-        ),
-        Detector(
-            "anderson_darling", "rows", _of_rows("anderson_darling"), r"\frac{nm}{n+m} \int \frac{(F-G)^2}{H(1-H)} \, dH",
-            "As the default, without cells; tails weigh more than with Kolmogorov-Smirnov.", "limit law; permutation with ties or few rows",
-            "Anderson and Darling, 1952; Pettitt, 1976", aliases=("ad",),
-        ),
-        Detector(
-            "wasserstein_distance", "rows", _of_rows("wasserstein"), r"\int |F(x) - G(x)| \, dx",
-            "How far values moved, in units of the column; sees the size of an outlier.", "permutation, on a grid of ranks for many rows",
-            "Kantorovich, 1942; Vallender, 1974", aliases=("wasserstein", "emd"),
-        ),
-        Detector(
-            "energy_distance", "rows", _of_rows("energy"), r"2 \int (F(x) - G(x))^2 \, dx",
-            "Between Wasserstein and Anderson-Darling; in units of the column.", "permutation, on a grid of ranks for many rows",
-            "Szekely and Rizzo, Energy statistics, 2013", aliases=("energy",),
-        ),
-        Detector(
-            "classifier", "joint", _joint("classifier"), r"P(s(X) > s(Y)) + \tfrac{1}{2} P(s(X) = s(Y))",
-            "Sees dependence between columns: how well a model tells current rows from rows of the reference.",
-            "Mann-Whitney on rows that the model has not seen", "Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 2017",
-            aliases=("c2st", "domain_classifier"),
-        ),
-        Detector(
-            "maximum_mean_discrepancy", "joint", _joint("mmd"), r"E k(x, x') + E k(y, y') - 2 E k(x, y)",
-            "Few rows in many smooth columns.", "permutation of rows", "Gretton et al., A kernel two-sample test, 2012", aliases=("mmd",),
-        ),
-        Detector(
-            "pca_reconstruction", "joint", _joint("pca_reconstruction"), r"\| x - U U^\top x \|^2",
-            "Linear dependence that breaks: rows lie farther from the main directions of the reference.",
-            "Kolmogorov-Smirnov on rows of the reference that the directions have not seen",
-            "Jackson and Mudholkar, Control procedures for residuals, 1979", aliases=("pca",),
-        ),
-    ],
+RECORDS = (
+    Detector(
+        "jensen_shannon_divergence", "cells", _smoothed("jensen_shannon_divergence"),
+        r"\frac{1}{2} D(p \| \tfrac{p+q}{2}) + \frac{1}{2} D(q \| \tfrac{p+q}{2})",
+        "The default of every kind of column: finite, symmetric, at most log 2.", _CHI,
+        "Lin, Divergence measures based on the Shannon entropy, 1991", 8.0, aliases=("js", "jensen_shannon"),
+    ),
+    Detector(
+        "binned_anderson_darling", "order", _anderson_darling,
+        r"\frac{nm}{n+m} \sum_k \frac{(F_k - G_k)^2}{H_k (1 - H_k)} h_k",
+        "The default beside it for numbers: sees shifts of the whole law that cells see late.", _LEWIS,
+        "Anderson and Darling, 1952, on the edges of the profile", aliases=("binned_ad", "ordered"),
+    ),
+    Detector(
+        "jeffreys_divergence", "cells", _smoothed("jeffreys_divergence"), r"\sum_k (p_k - q_k) \log\frac{p_k}{q_k}",
+        "The population stability index of scorecards, judged by its law and not by 0.1 and 0.25.", _CHI,
+        "Jeffreys, 1946; Yurdakul, Statistical properties of the population stability index, 2018", 1.0,
+        aliases=("psi", "population_stability_index", "jeffreys"),
+    ),
+    Detector(
+        "kl_divergence", "cells", _smoothed("kl_divergence"), r"\sum_k p_k \log\frac{p_k}{q_k}",
+        "Information lost when the reference stands for what is there now.", _CHI,
+        "Kullback and Leibler, On information and sufficiency, 1951", 2.0, aliases=("kl",),
+    ),
+    Detector(
+        "reverse_kl_divergence", "cells", _smoothed("reverse_kl_divergence"), r"\sum_k q_k \log\frac{q_k}{p_k}",
+        "Weighs levels that have vanished most.", _CHI,
+        "Kullback and Leibler, On information and sufficiency, 1951", 2.0, aliases=("reverse_kl",),
+    ),
+    Detector(
+        "hellinger_distance", "cells", _smoothed("hellinger_distance"), r"\sqrt{1 - \sum_k \sqrt{p_k q_k}}",
+        "A metric between 0 and 1; rare and frequent cells count alike.", _CHI, "Hellinger, 1909", 8.0, 2,
+        aliases=("hellinger",),
+    ),
+    Detector(
+        "total_variation_distance", "cells", _smoothed("total_variation_distance"), r"\frac{1}{2} \sum_k |p_k - q_k|",
+        "The share of rows that would have to move; easy to say, blind to rare cells.", _DRAWN,
+        "Levin, Peres and Wilmer, Markov chains and mixing times, 2009", aliases=("tv", "total_variation"),
+    ),
+    Detector(
+        "pearson_chi_squared", "cells", _pearson,
+        r"nm \sum_k \frac{(p_k - q_k)^2}{n q_k + m p_k}",
+        "The classical test of homogeneity, both samples taken as samples.", _CHI, "Pearson, 1900", -1.0,
+        aliases=("chi2", "chi_squared", "chisquare"),
+    ),
+    Detector(
+        "binned_kolmogorov_smirnov", "order", _kolmogorov_smirnov, r"\max_k |F_k - G_k|",
+        "The largest gap of both distribution functions, from profiles alone.", _DRAWN, "Smirnov, 1939",
+        aliases=("binned_ks",),
+    ),
+    Detector(
+        "kolmogorov_smirnov", "rows", _of_rows("kolmogorov_smirnov"), r"\sup_x |F(x) - G(x)|",
+        "One shift of a continuous column; rows of the reference needed.", "exact or limit law; permutation with ties",
+        "Smirnov, 1939", aliases=("ks",),
+    ),
+    Detector(
+        "anderson_darling", "rows", _of_rows("anderson_darling"), r"\frac{nm}{n+m} \int \frac{(F-G)^2}{H(1-H)} \, dH",
+        "As the default, without cells; tails weigh more than with Kolmogorov-Smirnov.", "limit law; permutation with ties or few rows",
+        "Anderson and Darling, 1952; Pettitt, 1976", aliases=("ad",),
+    ),
+    Detector(
+        "wasserstein_distance", "rows", _of_rows("wasserstein"), r"\int |F(x) - G(x)| \, dx",
+        "How far values moved, in units of the column; sees the size of an outlier.", "permutation, on a grid of ranks for many rows",
+        "Kantorovich, 1942; Vallender, 1974", aliases=("wasserstein", "emd"),
+    ),
+    Detector(
+        "energy_distance", "rows", _of_rows("energy"), r"2 \int (F(x) - G(x))^2 \, dx",
+        "Between Wasserstein and Anderson-Darling; in units of the column.", "permutation, on a grid of ranks for many rows",
+        "Szekely and Rizzo, Energy statistics, 2013", aliases=("energy",),
+    ),
+    Detector(
+        "classifier", "joint", _joint("classifier"), r"P(s(X) > s(Y)) + \tfrac{1}{2} P(s(X) = s(Y))",
+        "Sees dependence between columns: how well a model tells current rows from rows of the reference.",
+        "Mann-Whitney on rows that the model has not seen", "Lopez-Paz and Oquab, Revisiting classifier two-sample tests, 2017",
+        aliases=("c2st", "domain_classifier"),
+    ),
+    Detector(
+        "maximum_mean_discrepancy", "joint", _joint("mmd"), r"E k(x, x') + E k(y, y') - 2 E k(x, y)",
+        "Few rows in many smooth columns.", "permutation of rows", "Gretton et al., A kernel two-sample test, 2012", aliases=("mmd",),
+    ),
+    Detector(
+        "pca_reconstruction", "joint", _joint("pca_reconstruction"), r"\| x - U U^\top x \|^2",
+        "Linear dependence that breaks: rows lie farther from the main directions of the reference.",
+        "Kolmogorov-Smirnov on rows of the reference that the directions have not seen",
+        "Jackson and Mudholkar, Control procedures for residuals, 1979", aliases=("pca",),
+    ),
 )  # fmt: skip
+
+DETECTORS: Catalogue[Detector] = Catalogue("detector", RECORDS)

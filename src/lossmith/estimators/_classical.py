@@ -162,6 +162,8 @@ CLASSICAL: Catalogue[Classical] = Catalogue(
 def classical(name: str | Classical) -> Classical:
     """Return the classical model of a name with its values, as in `random_forest:n_estimators=300`.
 
+    Use it to have any model of the catalogue as scikit-learn has it, for `fit` and for pipelines.
+
     Raises
     ------
     UnknownNameError

@@ -71,6 +71,8 @@ def check_skops() -> None:
 def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
     """Write a fitted scikit-learn estimator as a skops file, whole or not at all.
 
+    Use it in place of pickle, whose files run code when they are opened.
+
     Raises
     ------
     MissingExtraError
@@ -100,6 +102,8 @@ def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
 
 def load_classical(path: tensor_file.PathType) -> Any:
     """Read an estimator that `save_classical` wrote.
+
+    Use it for models of scikit-learn; `path` is a file of `save_classical`.
 
     Raises
     ------

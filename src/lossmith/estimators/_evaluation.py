@@ -124,6 +124,8 @@ def _binary(target: Any, score: Any) -> tuple[np.ndarray, np.ndarray]:
 def roc_curve(target: Any, score: Any) -> pl.DataFrame:
     """Return false and true positive rate for every threshold; the larger class is the positive one.
 
+    Use it to choose a threshold. `target` holds two classes and `score` a number for each row, both of shape `(n_samples,)`.
+
     Examples
     --------
     >>> roc_curve([0, 0, 1], [0.1, 0.6, 0.9])["recall"].to_list()
@@ -137,6 +139,8 @@ def roc_curve(target: Any, score: Any) -> pl.DataFrame:
 
 def precision_recall_curve(target: Any, score: Any) -> pl.DataFrame:
     """Return precision and recall for every threshold, from the lowest; the share of positives is the precision to beat.
+
+    Use it where positives are rare. `target` holds 0 and 1 and `score` a number for each row, both of shape `(n_samples,)`.
 
     Examples
     --------
@@ -161,6 +165,9 @@ def learning_curve(
 ) -> pl.DataFrame:
     """Return train and validation score by number of training rows, means and standard deviations over folds.
 
+    Use it to see whether more rows would help. `estimator` is cloned; `X` has shape `(n_samples, n_features)`, `y` `(n_samples,)`; `scoring` is a
+    name of scikit-learn's, by default the estimator's own score; `seed` shuffles the rows.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -181,6 +188,9 @@ def validation_curve(
     estimator: Any, X: Any, y: Any, *, parameter: str, values: Sequence[Any], folds: int = 5, scoring: str | None = None
 ) -> pl.DataFrame:
     """Return train and validation score by one parameter: where both are low it underfits, where they part it overfits.
+
+    Use it to choose the parameter. `estimator` is cloned; `X` has shape `(n_samples, n_features)`, `y` `(n_samples,)`; `folds` is their number or a
+    splitter, `scoring` a name of scikit-learn's.
 
     Examples
     --------
@@ -265,6 +275,8 @@ def importance(
 def partial_dependence(estimator: Any, X: Any, *, column: int, points: int = 50) -> pl.DataFrame:
     """Return the mean prediction while one input moves over its range (5 % to 95 %) and the others stay as they are.
 
+    Use it to see the direction and the shape of an input's influence on a fitted `estimator`; inputs that move together make it misleading.
+
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression
@@ -281,6 +293,8 @@ def partial_dependence(estimator: Any, X: Any, *, column: int, points: int = 50)
 
 def adjusted_r2(r2: float, *, n_samples: int, n_features: int) -> float:
     r"""Return $1 - (1 - R^2) (n - 1) / (n - p - 1)$: R2 with a price for every input. It may be negative.
+
+    Here `r2` is the share of variance that is explained, as `r2_score` gives it.
 
     Raises
     ------
@@ -301,6 +315,8 @@ def adjusted_r2(r2: float, *, n_samples: int, n_features: int) -> float:
 
 def fairness(target: Any, predicted: Any, group: Any) -> pl.DataFrame:
     """Return selection rate, recall and false positive rate of each group of a protected column, and their gaps.
+
+    Use it on test rows, before a model decides about people.
 
     The last two lines hold the difference and the ratio of the extremes: demographic parity reads the column
     `selection_rate`, disparate impact its ratio, equalised odds the other two. Needs the extra `fairness`.

@@ -77,6 +77,8 @@ def to_bytes(estimator: Restorable) -> bytes:
 def load(path: tensor_file.PathType) -> Any:
     """Read an estimator that `save` wrote; nothing in the file is ever executed.
 
+    Use it to have back what was fitted before; `path` is a file of `save`.
+
     Raises
     ------
     ModelFileError

@@ -16,6 +16,8 @@ RULES = ("side", "standardized", "unit interval", "clusters")
 def suggest_radius(X: Any, *, rows: int, columns: int, rule: str = "side", n_clusters: int = 2, seed: int = 0) -> float:
     """Return a first radius by one of four rules of thumb.
 
+    `seed` draws the rows of which "clusters" measures distances.
+
     Use "side" unless you know better: the others do not know how large the map is, or how a step of the grid relates to
     a distance in the data.
 

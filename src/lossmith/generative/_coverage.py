@@ -45,6 +45,8 @@ class Coverage:
 def mode_coverage(samples: np.ndarray, mixture: PlanarMixture) -> Coverage:
     r"""Return how samples are spread over the modes of the mixture that they should come from.
 
+    Use it where the law is known, to tell covering every mode from repeating one.
+
     The divergence is that of the learned law of modes from the true one, $\sum_k s_k \log(s_k K)$ over the shares $s$ of K
     modes; with n samples of the true law it is about $(K - 1) / 2n$.
 

@@ -69,6 +69,8 @@ def to_bytes(model: Restorable) -> bytes:
 def load(path: tensor_file.PathType) -> Any:
     """Read a generative model that was saved; nothing in the file is ever executed.
 
+    Use it to draw from a generator that was trained before; `path` is a file of its `save`.
+
     Raises
     ------
     ModelFileError

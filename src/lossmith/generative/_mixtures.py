@@ -44,6 +44,8 @@ def _positive(**values: float) -> None:
 def ring_of_gaussians(*, modes: int = 8, radius: float = 2.0, deviation: float = 0.02) -> PlanarMixture:
     """Return Gaussians on a circle.
 
+    Use it to count the modes that a generator has learned; `deviation` is that of each mode.
+
     Source: Metz, Poole, Pfau, Sohl-Dickstein, Unrolled generative adversarial networks, 2017 (8 modes, radius 2).
 
     Examples
@@ -58,6 +60,8 @@ def ring_of_gaussians(*, modes: int = 8, radius: float = 2.0, deviation: float =
 
 def grid_of_gaussians(*, side: int = 5, spacing: float = 2.0, deviation: float = 0.05) -> PlanarMixture:
     """Return Gaussians on a square grid around 0.
+
+    Use it to count the modes that a generator has learned; `side` is the number of modes along each axis.
 
     Source: Srivastava and others, VEEGAN, 2017 (5 x 5, spacing 2, deviation 0.05).
 

@@ -95,6 +95,8 @@ def compare_objectives(
 ) -> ObjectiveComparison:
     """Train every objective from the same initial weights and noise on rows of a mixture, and judge what each one covers.
 
+    `progress` is called as `progress(done, total, stage, note)`.
+
     Parameters
     ----------
     mixture : PlanarMixture

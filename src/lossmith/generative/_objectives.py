@@ -200,6 +200,8 @@ OBJECTIVES: Catalogue[Objective] = Catalogue(
 def get_objective(text: str | Objective) -> Objective:
     """Return the objective of that name or alias, with parameters after a colon if any.
 
+    Use it where an objective is named by a user; `text` is its name with parameters, as in `non_saturating`.
+
     `fgan:divergence=kl` is another way to write `fgan_kl`.
 
     Raises

@@ -57,7 +57,7 @@ def frechet_distance(one: Any, other: Any) -> float:
     InvalidInputError
         Numbers that are not finite.
 
-    Source: Heusel and others, GANs trained by a two time-scale update rule, 2017; Dowson, Landau, 1982.
+    Source: Heusel and others, GANs trained by a two time-scale update rule, 2017; Dowson and Landau, 1982.
 
     Examples
     --------
@@ -78,6 +78,8 @@ def frechet_distance(one: Any, other: Any) -> float:
 
 def kernel_distance(one: Any, other: Any) -> float:
     r"""Return the squared maximum mean discrepancy under $k(a, b) = (a \cdot b / d + 1)^3$, unbiased: it may be slightly negative.
+
+    Use it where there are too few rows for covariances, which `frechet_distance` needs.
 
     Parameters
     ----------

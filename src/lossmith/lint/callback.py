@@ -15,7 +15,10 @@ __all__ = ["LintError", "callback"]
 
 
 class LintError(LossmithError):
-    """Training was stopped before its first epoch; `result` holds everything that was found."""
+    """Training was stopped before its first epoch; `result` holds everything that was found.
+
+    Use it to catch what `lossmith.lint.callback` raises.
+    """
 
     def __init__(self, result: LintResult, severity: str) -> None:
         self.result = result

@@ -107,6 +107,8 @@ PUBLISHED: Catalogue[Loss] = Catalogue("published loss", _published.RECORDS)
 def get(name: str) -> Loss:
     """Return the loss of that name, with parameters after a colon if any.
 
+    Use it wherever a loss is meant by its name: it knows the names of other libraries too.
+
     Parameters
     ----------
     name : str

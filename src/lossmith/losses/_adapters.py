@@ -118,6 +118,8 @@ def _keras_class() -> Any:
 def as_keras(loss: Loss, *, reduction: str | None = "sum_over_batch_size", name: str | None = None) -> Any:
     """Return `loss` as a `keras.losses.Loss` for a model whose last layer has no activation.
 
+    Use it in `model.compile`. `reduction` is one of Keras's, `name` what histories call it.
+
     Targets as the encoding of the loss wants them; class ids or one-hot rows for several classes. Targets outside the
     domain make the value NaN, because compiled code cannot raise: call `loss.check_targets` first.
     The object survives `.keras` files with all parameters; call this function, or import it, before loading one.
@@ -201,6 +203,8 @@ def _torch_class() -> Any:
 
 def as_torch(loss: Loss, *, reduction: str = "mean") -> Any:
     """Return `loss` as a `torch.nn.Module` called on `(raw, target)`.
+
+    Use it in a training loop of PyTorch.
 
     Raises
     ------

@@ -165,6 +165,8 @@ def distillation_as_keras(
 ) -> Any:
     r"""Return a `keras.losses.Loss` that trains a student, on every backend of Keras, in plain `fit`.
 
+    Use it to train a student with `compile` and `fit`.
+
     $$ \alpha T^2 \operatorname{KL}(q_T \,\|\, p_T) + (1 - \alpha) \operatorname{CE}(y, p_1) $$
 
     with the teacher's probabilities q and the student's p at temperature T (and 1). The student ends in raw outputs, and the

@@ -44,6 +44,8 @@ def _as_column(ops: Any, weight: Any, rank: int) -> Any:
 def sign_accuracy(name: str = "sign_accuracy") -> Any:
     """Return a `keras.metrics.Metric`: the share of outputs whose sign is that of the label.
 
+    `name` is what histories call it.
+
     Use it with margin losses, and with raw outputs of two classes: `accuracy` cuts at 0.5 and compares labels for
     equality, so that it reported 0.417 for a model that was 0.9975 right. Labels are -1 and 1, or 0 and 1; an output
     of exactly 0 counts as class 0 (or -1).

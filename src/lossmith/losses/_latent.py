@@ -19,6 +19,8 @@ ACTIVE = 0.01  # nats
 def gaussian_kl_by_dimension(mean: Array, log_variance: Array) -> Array:
     r"""Return the divergence of each latent dimension from the standard normal law, shape of `mean`, in nats.
 
+    Use it to see which dimensions a variational autoencoder uses; `gaussian_kl` is their sum.
+
     $$ \operatorname{KL}(N(\mu, \sigma^2) \,\|\, N(0, 1)) = \tfrac{1}{2} (\mu^2 + \sigma^2 - 1 - \log \sigma^2) $$
 
     Parameters

@@ -21,7 +21,17 @@ from lossmith.models.whole import from_factory, takes_nothing
 
 __all__ = ["MODELS", "Field", "Model", "from_factory", "from_function", "get"]
 
-MODELS: Catalogue[Model] = Catalogue("model", [MLP, CNN, LENET, RESNET, CONV1D, SIMPLE_RNN, GRU, LSTM])
+FAMILIES = (
+    MLP,
+    CNN,
+    LENET,
+    RESNET,
+    CONV1D,
+    SIMPLE_RNN,
+    GRU,
+    LSTM,
+)
+MODELS: Catalogue[Model] = Catalogue("model", FAMILIES)
 
 
 def get(model: str | Model | Callable[..., Any]) -> Model:

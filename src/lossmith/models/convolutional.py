@@ -163,7 +163,7 @@ CNN = Model(
     fields=_PLAIN,
     execution="sequential",
     inputs="any",
-    reference="a project report on CIFAR-10 with KL divergence, 2024; Krizhevsky, Sutskever, Hinton, 2012",
+    reference="a project report on CIFAR-10 with KL divergence, 2024; Krizhevsky, Sutskever and Hinton, 2012",
 )
 
 _LENET = {"filters": (6, 16), "kernel": 5, "hidden": (120, 84), "dropout": 0.0}

@@ -52,6 +52,8 @@ def __getattr__(name: str) -> Any:
 def write_report(comparison: Comparison, path: str | os.PathLike[str], **options: Any) -> Path:
     """Write the report of a comparison as one self-contained HTML file, whole or not at all.
 
+    Use it to send a result to somebody, or to keep it: the file needs nothing else.
+
     Parameters
     ----------
     comparison : Comparison

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lossmith._catalogue import Catalogue
 from lossmith.studies import (
+    choosing,
     classical_models,
     constraints,
     convolutions,
@@ -54,5 +55,6 @@ STUDIES: Catalogue[Study] = Catalogue(
         lecture_gradients.STUDY,
         recurrent.STUDY,
         generative_models.STUDY,
+        choosing.STUDY,
     ],
 )

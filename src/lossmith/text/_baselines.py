@@ -63,6 +63,8 @@ def compressed_bits(train: str, validation: str) -> dict[str, float]:
 def baselines(corpus: Corpus, *, orders: int | None = None) -> Baselines:
     """Return what n-grams and compressors reach on the held-out part of a text.
 
+    Use it beside a language model: what it does not beat has not learned much. `corpus` is that of the model.
+
     Examples
     --------
     >>> from lossmith.text import make_corpus

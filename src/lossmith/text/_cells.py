@@ -29,6 +29,8 @@ def layer(kind: str) -> Callable[..., Any]:
 def run_cell(kind: str, weights: tuple[Any, Any, Any], inputs: Any) -> np.ndarray:
     """Return the outputs of a cell from a state of zeros, shape (n_steps, n_rows, width).
 
+    Use it to check a cell by hand, one step after the other.
+
     Parameters
     ----------
     kind : {"lstm", "gru", "simple_rnn"}

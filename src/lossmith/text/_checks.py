@@ -92,6 +92,8 @@ def judge_model(nats: float, train_nats: float, found: Baselines) -> tuple[Findi
 def judge_text(text: str, found: Novelty | None) -> tuple[Finding, ...]:
     """Return the findings on a generated text.
 
+    Use it on what a model has written; `found` is its `novelty`, or None where there is no training text.
+
     Examples
     --------
     >>> judge_text("and the and the and the and the and the and the", None)[0].code

@@ -109,6 +109,8 @@ class Corpus:
 def read_text(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] | None = None) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 with its mark.
 
+    Use it for books and corpora; `path` is looked for from the working folder, then below `data_dir`.
+
     Raises
     ------
     DataError
@@ -149,6 +151,8 @@ def read_text(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] 
 
 def tokenize(text: str, level: LevelOfText) -> list[str]:
     """Return the tokens of a text: characters, or words, marks and spaces; together they are the text again.
+
+    Use it to see what a model reads; `level` is "char" or "word".
 
     Examples
     --------
@@ -196,6 +200,8 @@ def make_corpus(
     words: int = 10_000,
 ) -> Corpus:
     """Return a text as a corpus: cleaned, cut by position, with its vocabulary.
+
+    Use it to train on a text in pieces that you choose; `train_text` calls it with its defaults.
 
     Parameters
     ----------

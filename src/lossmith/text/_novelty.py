@@ -62,6 +62,8 @@ def matches(text: str, source: str) -> np.ndarray:
 def novelty(text: str, source: str, held_out: str = "") -> Novelty:
     """Return how much of a generated text is copied from its training text, beside as much held-out text.
 
+    Use it to tell writing from copying; `source` is the text that was trained on, `held_out` as much of a text that was not.
+
     Examples
     --------
     >>> novelty("the cat sat", "a cat sat there").longest

@@ -214,6 +214,8 @@ def train_text(
 ) -> TextTraining:
     """Train a language model on a text and judge it on the part of the text that it has not seen.
 
+    `progress` and `clock` are those of `lossmith.compare`.
+
     Use it to learn how a text goes on; beside the model stand n-grams (modified Kneser-Ney) and compressors, and a check
     says so where the model does not beat them.
 

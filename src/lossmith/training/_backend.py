@@ -32,6 +32,8 @@ _CACHE_SETTINGS = (
 def load_keras() -> ModuleType:
     """Import Keras on the JAX backend and return it.
 
+    Use it in place of `import keras` where the backend matters.
+
     Raises
     ------
     BackendError
@@ -69,6 +71,8 @@ def cache_folder() -> Path:
 @contextmanager
 def compilation_cache() -> Iterator[None]:
     """Keep compiled programs on disk while the block runs, then restore the settings of JAX.
+
+    Use it around code of JAX's that is compiled in every process anew.
 
     A cache folder that the user configured is left in place. A folder that cannot be written costs time, not results.
 
@@ -136,6 +140,8 @@ def undisturbed_random() -> Iterator[None]:
 
 def worker_count() -> int:
     """Return the number of threads that train groups: the cores this process may use on CPU, otherwise one.
+
+    Use it to know how many groups are trained at once.
 
     Examples
     --------

@@ -32,7 +32,10 @@ EVALUATION_ROOM = 1 << 24
 
 
 class Cancelled(Exception):
-    """Training was asked to stop; groups that had finished are kept."""
+    """Training was asked to stop; groups that had finished are kept.
+
+    Use it to leave a training from its `progress`.
+    """
 
 
 class Outcome(NamedTuple):

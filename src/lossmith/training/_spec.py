@@ -24,7 +24,10 @@ class Batch(NamedTuple):
 
 
 class Hyper(NamedTuple):
-    """Numbers that differ from run to run of one compiled program, all traced."""
+    """Numbers that differ from run to run of one compiled program, all traced.
+
+    Use it where a `Procedure` is called by hand.
+    """
 
     loss: Any  # index into the losses of the program
     learning_rate: Any

@@ -18,7 +18,10 @@ __all__ = ["Checkpoints", "FolderCheckpoints"]
 
 
 class Checkpoints(Protocol):
-    """Where runs that are trained one after the other leave their state after every epoch."""
+    """Where runs that are trained one after the other leave their state after every epoch.
+
+    Use it so that a long run goes on where it was stopped.
+    """
 
     def load(self, run: str) -> dict[str, np.ndarray] | None:
         """Return what was saved last for a run, or None."""

@@ -53,6 +53,8 @@ def group_bytes(
 ) -> int:
     """Return about how many bytes training a group takes: data, states and activations.
 
+    Use it to choose how many runs are stacked.
+
     Parameters
     ----------
     procedure : Procedure

@@ -25,7 +25,10 @@ Monitor = Callable[[Any, Any, tuple[Any, ...]], Any]
 
 
 class GradientState(NamedTuple):
-    """Values of the model's trainable and other variables, of the optimiser's variables, and of the schedule."""
+    """Values of the model's trainable and other variables, of the optimiser's variables, and of the schedule.
+
+    Use it through `GradientProcedure`, which makes and returns it.
+    """
 
     trainable: list[Any]
     other: list[Any]

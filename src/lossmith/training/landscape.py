@@ -209,6 +209,8 @@ def loss_surface(
 ) -> Landscape:
     """Return the mean loss over a plane through a network, along two random directions normalised filter by filter.
 
+    Use it to see whether a minimum is flat or sharp.
+
     All `n_points` squared points are one compiled call.
 
     Parameters
