@@ -121,6 +121,25 @@ def test_noise_fades():
         assert np.asarray(adversaries._blurred(rows, key, step)).std() == pytest.approx(deviation, rel=0.03)
 
 
+def test_bits_are_signs_and_the_rest_is_normal(fitted):
+    """In training and in samples alike: the first numbers are -1 or 1, half of the time each."""
+    import copy
+
+    import jax
+
+    bits = copy.copy(fitted)
+    bits.bits = 2
+    trained = np.asarray(linear(latent=3, bits=2).noise(jax.random.key_data(jax.random.key(0)), 20_000))
+    sampled = bits._noise(20_000, np.random.default_rng(0))
+    for z in (trained, sampled):
+        assert np.unique(z[:, :2]).tolist() == [-1, 1] and np.abs(z[:, :2].mean(axis=0)).max() < 0.03
+        assert np.abs(np.corrcoef(z.T) - np.eye(3)).max() < 0.03
+        assert z[:, 2].std() == pytest.approx(1, abs=0.02) and (np.abs(z[:, 2]) < 0.5).mean() == pytest.approx(
+            0.3829, abs=0.015
+        )
+    assert bits.interpolate(n=3, random_state=0).shape == (3, 2)
+
+
 @pytest.mark.slow
 def test_sizes_of_the_published_networks():
     def trained(model):
@@ -256,6 +275,8 @@ def test_the_default_objective_covers_the_ring():
         ({"average": 1.0}, DomainError, r"\[0, 1\)"),
         ({"penalty": "r3"}, InvalidInputError, "one of none"),
         ({"smoothing": 0.1}, InvalidInputError, "no targets"),
+        ({"bits": 4}, InvalidInputError, "at most all of them"),
+        ({"bits": -1}, InvalidInputError, "bits=-1"),
         ({"candidates": 5, "objective": "hinge"}, InvalidInputError, "no ratios"),
         ({"network": "dcgan"}, InvalidInputError, "images"),
         ({"network": "dense:width=3"}, UnknownNameError, "no parameter 'width'"),

@@ -54,6 +54,8 @@ class Game:
     noise : float
         Deviation of Gaussian noise on everything that the discriminator sees, at the first step; it falls geometrically
         to a hundredth over the first 60 % of the steps, and the weight of the penalty with it. From coarse to fine: where the laws do not overlap, sharp discriminators lead nowhere.
+    bits : int
+        Numbers of the generator's noise that are -1 or 1 instead of normal.
     """
 
     objective: Objective
@@ -68,6 +70,7 @@ class Game:
     schedule: str
     steps: int
     noise: float = 0.0
+    bits: int = 0
 
 
 class AdversarialState(NamedTuple):
@@ -145,10 +148,14 @@ class Adversaries:
         return raw.reshape(len(raw)), other
 
     def noise(self, key: Any, n: int) -> Any:
-        """Return noise for `n` rows, standard normal."""
+        """Return noise for `n` rows, standard normal but for the signs that come first."""
         import jax
+        import jax.numpy as jnp
 
-        return jax.random.normal(key, (n, self.game.latent))
+        z = jax.random.normal(key, (n, self.game.latent))
+        if not self.game.bits:
+            return z
+        return jnp.where(jnp.arange(self.game.latent) < self.game.bits, jnp.where(z < 0, -1.0, 1.0), z)
 
     def step(self, state: AdversarialState, rows: Any, labels: Any) -> tuple[AdversarialState, Any]:
         """Return the state after one step, and its quantities, shape (n_quantities,).
