@@ -25,7 +25,7 @@ __all__ = ["GenerativeAdversarialNetwork"]
 
 Progress = Callable[[int, int], None]
 WATCHED = 25  # rows of a sample grid
-SCHEDULES = ("constant", "linear")
+SCHEDULES = ("constant", "linear", "adaptive")
 
 
 class GenerativeAdversarialNetwork(TrainedOpponents):
@@ -39,7 +39,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
     objective : str
         See `OBJECTIVES`: what both minimise, and the divergence that it estimates.
     network : str
-        `dense:hidden=128x128,waves=64` (waves show the discriminator rows at several scales), `dcgan:base=64` (images),
+        `dense:hidden=128x128,waves=64,fastest=80` (waves show the discriminator rows at several scales), `dcgan:base=64` (images),
         or `handbook` (images).
     latent : int
         Size of the noise.
@@ -55,8 +55,10 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         The same where None.
     optimizer : str
         A Keras optimiser for each, with parameters after a colon.
-    schedule : {"constant", "linear"}
-        Linear lets the learning rates fall to 0 over the second half.
+    schedule : {"constant", "linear", "adaptive"}
+        Linear lets the learning rates fall to 0 over the second half. Adaptive goes from coarse to fine as fast as the generator keeps
+        up, for data with sharp modes: rates, penalty, noise and the blur of waves shrink while the discriminator wins less than 75 % of
+        pairs.
     penalty : {"none", "gradient", "r1", "r1r2", "clip"} or None
         On the discriminator's slope or weights; that of the objective where None.
     penalty_weight : float or None
