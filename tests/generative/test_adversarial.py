@@ -117,8 +117,53 @@ def test_noise_fades():
 
     key = jax.random.key_data(jax.random.key(0))
     rows = np.zeros((20_000, 2), np.float32)
+    state = adversaries.init(0)
     for step, deviation in ((0, 2.0), (30, 0.2), (60, 0.02), (100, 0.02)):
-        assert np.asarray(adversaries._blurred(rows, key, step)).std() == pytest.approx(deviation, rel=0.03)
+        left = adversaries._left(state._replace(step=np.int32(step)))
+        assert np.asarray(adversaries._blurred(rows, key, left)).std() == pytest.approx(deviation, rel=0.03)
+
+
+def test_the_adaptive_scale_follows_the_discriminator():
+    """Down by 0.4 % a step where it wins few pairs, up where it wins nearly all, still at three quarters, never outside."""
+    adversaries = linear(schedule="adaptive", steps=100)
+    for won, factor in ((0.5, np.exp(-0.004)), (0.8, np.exp(0.0016)), (0.75, 1.0), (1.0, np.exp(0.004))):
+        assert float(adversaries._rescaled(np.float32(0.1), won)) == pytest.approx(0.1 * factor, rel=1e-5)
+    assert float(adversaries._rescaled(np.float32(1), 1.0)) == 1
+    assert float(adversaries._rescaled(np.float32(0.01), 0.0)) == pytest.approx(0.01)
+    state = adversaries.init(1)._replace(scale=np.float32(0.25))
+    assert float(adversaries._factor(state)) == pytest.approx(0.25**0.7)
+    assert float(adversaries._factor(state._replace(step=np.int32(90)))) == pytest.approx(0.25**0.7 * 0.4)
+    assert float(adversaries._weight(0.25)) == 0.0625
+
+
+def test_waves_are_dimmed_by_the_blur():
+    """The mean of a wave over Gaussian noise of that deviation, by 100,000 draws."""
+    from lossmith.generative._waves import Waves
+
+    layer = Waves(3, slowest=0.5, fastest=4.0)
+    point, noise = np.array([[0.3, -0.4]], "float32"), np.random.default_rng(0).normal(scale=0.5, size=(100_000, 2))
+    expected = np.asarray(layer((point + noise).astype("float32"))).mean(axis=0)
+    layer.blur.assign(0.5)
+    np.testing.assert_allclose(np.asarray(layer(point))[0], expected, atol=0.01)
+
+
+def test_bits_are_signs_and_the_rest_is_normal(fitted):
+    """In training and in samples alike: the first numbers are -1 or 1, half of the time each."""
+    import copy
+
+    import jax
+
+    bits = copy.copy(fitted)
+    bits.bits = 2
+    trained = np.asarray(linear(latent=3, bits=2).noise(jax.random.key_data(jax.random.key(0)), 20_000))
+    sampled = bits._noise(20_000, np.random.default_rng(0))
+    for z in (trained, sampled):
+        assert np.unique(z[:, :2]).tolist() == [-1, 1] and np.abs(z[:, :2].mean(axis=0)).max() < 0.03
+        assert np.abs(np.corrcoef(z.T) - np.eye(3)).max() < 0.03
+        assert z[:, 2].std() == pytest.approx(1, abs=0.02) and (np.abs(z[:, 2]) < 0.5).mean() == pytest.approx(
+            0.3829, abs=0.015
+        )
+    assert bits.interpolate(n=3, random_state=0).shape == (3, 2)
 
 
 @pytest.mark.slow
@@ -185,6 +230,17 @@ def test_files(fitted, tmp_path):
     path.write_bytes(bytes(data))
     with pytest.raises(ModelFileError, match="checksum"):
         load(path)
+
+
+def test_an_adaptive_run_ends_with_the_blur_it_reached(tmp_path):
+    settings = {**SMALL, "network": "dense:hidden=8,waves=4,fastest=40", "schedule": "adaptive", "bits": 2}
+    one = GenerativeAdversarialNetwork(**settings).fit(X)
+    blur = one.discriminator_[-1]
+    assert blur.shape == () and 0.97 < blur <= 1
+    one.save(tmp_path / "waves.safetensors")
+    again = load(tmp_path / "waves.safetensors")
+    np.testing.assert_array_equal(again.discriminate(X[:9]), one.discriminate(X[:9]))
+    np.testing.assert_array_equal(again.sample(3, random_state=0), one.sample(3, random_state=0))
 
 
 @pytest.mark.slow
@@ -254,8 +310,12 @@ def test_the_default_objective_covers_the_ring():
         ({"steps": 0}, InvalidInputError, "steps=0"),
         ({"learning_rate": -1.0}, DomainError, "learning_rate"),
         ({"average": 1.0}, DomainError, r"\[0, 1\)"),
+        ({"schedule": "cosine"}, InvalidInputError, "one of constant, linear, adaptive"),
+        ({"network": "dense:fastest=x"}, InvalidInputError, "widths"),
         ({"penalty": "r3"}, InvalidInputError, "one of none"),
         ({"smoothing": 0.1}, InvalidInputError, "no targets"),
+        ({"bits": 4}, InvalidInputError, "at most all of them"),
+        ({"bits": -1}, InvalidInputError, "bits=-1"),
         ({"candidates": 5, "objective": "hinge"}, InvalidInputError, "no ratios"),
         ({"network": "dcgan"}, InvalidInputError, "images"),
         ({"network": "dense:width=3"}, UnknownNameError, "no parameter 'width'"),

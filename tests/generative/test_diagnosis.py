@@ -60,6 +60,16 @@ def test_the_mixture_itself_passes(gan):
     assert found.measures["quality"].low < 1 - np.exp(-4.5) < found.measures["quality"].high
 
 
+def test_a_smear_is_not_a_solution(gan):
+    """Rows all over the circle have equal shares of every mode, and no rows on them."""
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 2000)
+    ring = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
+    found = diagnose(altered(gan, rows=ring), X, mixture=RING)
+    assert "LS518" in codes(found) and found.measures["kl_to_uniform"].value < 0.01
+    # an arc of 0.06 to each side of eight modes, on a circle of 4 pi
+    assert found.measures["quality"].value == pytest.approx(8 * 0.12 / (4 * np.pi), abs=0.02)
+
+
 @pytest.mark.parametrize(
     "curves,code",
     [

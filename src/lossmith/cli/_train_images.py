@@ -236,6 +236,7 @@ def _adversarial(
     from lossmith.cli import _train_rows as rows_of
     from lossmith.cli._results import progress_display
     from lossmith.generative import GenerativeAdversarialNetwork, diagnose
+    from lossmith.generative._mixtures import mixture_settings
 
     if sample_every and samples is None:
         raise InvalidInputError(
@@ -245,7 +246,9 @@ def _adversarial(
     rows = rows_of.read(data, target=target, data_dir=data_dir, seed=seed, size=size)
     if conditional and rows.labels is None:
         raise InvalidInputError(f"--conditional for {data!r}", expected="data with classes", advice="leave it away")
-    settings = {**usual, **{key: value for key, value in given.items() if value is not None}}
+    asked = {key: value for key, value in given.items() if value is not None}
+    # narrow modes whose law is known have settings of their own
+    settings = mixture_settings(**asked) if rows.mixture is not None and not usual else {**usual, **asked}
     gan = GenerativeAdversarialNetwork(conditional=conditional, random_state=seed, **settings)
     with progress_display(quiet=quiet) as progress:
         gan.fit(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lossmith.generative._files import load
     from lossmith.generative._gan import GenerativeAdversarialNetwork
     from lossmith.generative._likelihoods import LIKELIHOODS, Likelihood
-    from lossmith.generative._mixtures import PlanarMixture, grid_of_gaussians, ring_of_gaussians
+    from lossmith.generative._mixtures import MIXTURE_SETTINGS, PlanarMixture, grid_of_gaussians, ring_of_gaussians
     from lossmith.generative._objective_comparison import ObjectiveComparison, compare_objectives
     from lossmith.generative._objective_spec import Objective
     from lossmith.generative._objectives import OBJECTIVES, get_objective
@@ -34,6 +34,7 @@ __all__ = [
     "GenerativeAdversarialNetwork",
     "LIKELIHOODS",
     "Likelihood",
+    "MIXTURE_SETTINGS",
     "OBJECTIVES",
     "Objective",
     "ObjectiveComparison",
@@ -62,6 +63,7 @@ _NAMES = {
     "GenerativeAdversarialNetwork": "_gan",
     "LIKELIHOODS": "_likelihoods",
     "Likelihood": "_likelihoods",
+    "MIXTURE_SETTINGS": "_mixtures",
     "OBJECTIVES": "_objectives",
     "Objective": "_objective_spec",
     "ObjectiveComparison": "_objective_comparison",

@@ -29,6 +29,9 @@ QUANTITIES = (
 
 FADED = 1e-2  # share of the noise that is left
 FADING = 0.6  # share of the steps over which it falls
+# the adaptive schedule: pairs that the discriminator may win, the fastest change of the scale's logarithm in a step, how the
+# rates follow the scale, and the share of the steps after which they also fall to 0
+WON, PACE, FOLLOW, ENDING = 0.75, 0.004, 0.7, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,16 @@ class Game:
         Decay of the generator's averaged weights; 0 keeps none.
     batch_size, latent, n_classes : int
         `n_classes` is 0 without conditions.
-    schedule : {"constant", "linear"}
-        Linear: the learning rates fall to 0 over the second half.
+    schedule : {"constant", "linear", "adaptive"}
+        Linear: the learning rates fall to 0 over the second half. Adaptive: a scale starts at 1 and shrinks as long as the discriminator
+        wins less than 75 % of pairs of a real and a generated row, and grows while it wins more, so that the generator keeps up; the
+        blur of waves, noise, rates (to the power 0.7) and slope penalties (squared: slopes go with the inverse of a length) follow it.
     steps : int
     noise : float
         Deviation of Gaussian noise on everything that the discriminator sees, at the first step; it falls geometrically
         to a hundredth over the first 60 % of the steps, and the weight of the penalty with it. From coarse to fine: where the laws do not overlap, sharp discriminators lead nowhere.
+    bits : int
+        Numbers of the generator's noise that are -1 or 1 instead of normal.
     """
 
     objective: Objective
@@ -68,6 +75,7 @@ class Game:
     schedule: str
     steps: int
     noise: float = 0.0
+    bits: int = 0
 
 
 class AdversarialState(NamedTuple):
@@ -80,6 +88,7 @@ class AdversarialState(NamedTuple):
     discriminator_other: list[Any]
     discriminator_slots: list[Any]
     averaged: list[Any]
+    scale: Any
     key: Any
     step: Any
     alive: Any
@@ -109,6 +118,9 @@ class Adversaries:
         self.generator, self.discriminator, self.game = generator, discriminator, game
         self.optimizers = (generator_optimizer, discriminator_optimizer)
         self._rates: list[int] = []
+        self._blurs = [
+            place for place, v in enumerate(discriminator.non_trainable_variables) if v.path.endswith("waves_blur")
+        ]
         for optimizer, model in zip(self.optimizers, (generator, discriminator), strict=True):
             build_optimizer(optimizer, model.trainable_variables)
             self._rates.append(
@@ -128,6 +140,7 @@ class Adversaries:
             discriminator_other,
             slots[1],
             [np.array(value) for value in generator] if self.game.average else [],
+            np.float32(1),
             np.array([draw_seed(seed, "noise"), 0], np.uint32),
             np.int32(0),
             np.bool_(True),
@@ -145,10 +158,14 @@ class Adversaries:
         return raw.reshape(len(raw)), other
 
     def noise(self, key: Any, n: int) -> Any:
-        """Return noise for `n` rows, standard normal."""
+        """Return noise for `n` rows, standard normal but for the signs that come first."""
         import jax
+        import jax.numpy as jnp
 
-        return jax.random.normal(key, (n, self.game.latent))
+        z = jax.random.normal(key, (n, self.game.latent))
+        if not self.game.bits:
+            return z
+        return jnp.where(jnp.arange(self.game.latent) < self.game.bits, jnp.where(z < 0, -1.0, 1.0), z)
 
     def step(self, state: AdversarialState, rows: Any, labels: Any) -> tuple[AdversarialState, Any]:
         """Return the state after one step, and its quantities, shape (n_quantities,).
@@ -186,31 +203,59 @@ class Adversaries:
         classes = jax.nn.one_hot(labels[chosen], self.game.n_classes) if self.game.n_classes else None
         return key, real, classes, self.noise(z, self.game.batch_size)
 
-    def _blurred(self, rows: Any, key: Any, step: Any) -> Any:
-        """Return rows with the noise of this step."""
+    def _blurred(self, rows: Any, key: Any, left: Any) -> Any:
+        """Return rows with the noise of which a share is left."""
         import jax
 
         if not self.game.noise:
             return rows
-        return rows + self.game.noise * self._left(step) * jax.random.normal(key, rows.shape)
+        return rows + self.game.noise * left * jax.random.normal(key, rows.shape)
 
-    def _left(self, step: Any) -> Any:
-        """Return the share of the noise that is left at a step."""
+    def _left(self, state: AdversarialState) -> Any:
+        """Return the share of the noise that is left."""
         import jax.numpy as jnp
 
-        return FADED ** jnp.minimum(step / (FADING * self.game.steps), 1.0) if self.game.noise else 1.0
+        if self.game.schedule == "adaptive":
+            return state.scale
+        return FADED ** jnp.minimum(state.step / (FADING * self.game.steps), 1.0) if self.game.noise else 1.0
 
-    def _factor(self, step: Any) -> Any:
+    def _weight(self, left: Any) -> Any:
+        """Return the factor of the penalty: slopes grow as details appear, and are meant to."""
+        if self.game.schedule != "adaptive":
+            return left
+        return 1.0 if self.game.penalty == "gradient" else left**2
+
+    def _factor(self, state: AdversarialState) -> Any:
         import jax.numpy as jnp
 
         if self.game.schedule == "constant":
             return 1.0
-        return jnp.minimum(1.0, 2.0 * (1.0 - step / self.game.steps))
+        rest = 1.0 - state.step / self.game.steps
+        if self.game.schedule == "linear":
+            return jnp.minimum(1.0, 2.0 * rest)
+        return state.scale**FOLLOW * jnp.minimum(1.0, rest / (1.0 - ENDING))
 
-    def _applied(self, place: int, slots: list[Any], gradients: Any, weights: list[Any], step: Any) -> Any:
-        slots = list(slots)
+    def _rescaled(self, scale: Any, won: Any) -> Any:
+        """Return the scale after a step in which the discriminator won that share of pairs."""
+        import jax.numpy as jnp
+
+        if self.game.schedule != "adaptive":
+            return scale
+        return jnp.clip(scale * jnp.exp(-PACE * jnp.clip(8.0 * (WON - won), -1.0, 1.0)), FADED, 1.0)
+
+    def _with_blur(self, other: list[Any], left: Any) -> list[Any]:
+        """Return the discriminator's other variables with the blur of its waves."""
+        if self.game.schedule != "adaptive":
+            return other
+        return [left * value**0 if place in self._blurs else value for place, value in enumerate(other)]
+
+    def _applied(self, place: int, state: AdversarialState, gradients: Any) -> Any:
+        weights, slots = (
+            (state.generator, list(state.generator_slots)),
+            (state.discriminator, list(state.discriminator_slots)),
+        )[place]
         base = float(np.asarray(self.optimizers[place].variables[self._rates[place]].value))
-        slots[self._rates[place]] = np.float32(base) * self._factor(step)
+        slots[self._rates[place]] = np.float32(base) * self._factor(state)
         weights, slots = self.optimizers[place].stateless_apply(slots, gradients, weights)
         return list(weights), list(slots)
 
@@ -222,31 +267,31 @@ class Adversaries:
         key, real, classes, z = self._draw(state.key, rows, labels)
         key, between, one, other = jax.random.split(key, 4)
         fake, _ = self.generated(state.generator, state.generator_other, z, classes, training=True)
-        real = self._blurred(real, one, state.step)
-        fake = self._blurred(jax.lax.stop_gradient(fake), other, state.step)
+        left = self._left(state)
+        real = self._blurred(real, one, left)
+        fake = self._blurred(jax.lax.stop_gradient(fake), other, left)
+        variables = self._with_blur(state.discriminator_other, left)
 
         def objective(weights: list[Any]) -> Any:
-            r, other = self.judged(weights, state.discriminator_other, real, classes)
+            r, other = self.judged(weights, variables, real, classes)
             f, other = self.judged(weights, other, fake, classes)
             options = {"smoothing": game.smoothing} if game.smoothing else {}
             loss = game.objective.discriminator(r, f, **game.objective.parameters, **options)
-            # slopes grow as noise fades, and are meant to
-            penalty = self._penalty(weights, state.discriminator_other, real, fake, classes, between) * self._left(
-                state.step
-            )
+            penalty = self._penalty(weights, variables, real, fake, classes, between) * self._weight(left)
             return loss + penalty, (loss, penalty, r, f, other)
 
         (_, (loss, penalty, r, f, other)), gradients = jax.value_and_grad(objective, has_aux=True)(state.discriminator)
-        weights, slots = self._applied(1, state.discriminator_slots, gradients, state.discriminator, state.step)
+        weights, slots = self._applied(1, state, gradients)
         if game.penalty == "clip":
             weights = [jnp.clip(value, -game.penalty_weight, game.penalty_weight) for value in weights]
-        if game.objective.decides == "sign":
-            right = (r > 0).mean(), (f < 0).mean()
-        else:
-            won = (r > f).mean()
-            right = won, won
+        won = (r > f).mean()
+        right = ((r > 0).mean(), (f < 0).mean()) if game.objective.decides == "sign" else (won, won)
         state = state._replace(
-            discriminator=weights, discriminator_other=list(other), discriminator_slots=slots, key=key
+            discriminator=weights,
+            discriminator_other=list(other),
+            discriminator_slots=slots,
+            scale=self._rescaled(state.scale, won),
+            key=key,
         )
         return state, (loss, penalty, *right)
 
@@ -281,20 +326,22 @@ class Adversaries:
         game = self.game
         key, real, classes, z = self._draw(state.key, rows, labels)
         key, one, two = jax.random.split(key, 3)
-        real = self._blurred(real, one, state.step)
+        left = self._left(state)
+        real = self._blurred(real, one, left)
+        variables = self._with_blur(state.discriminator_other, left)
 
         def objective(weights: list[Any]) -> Any:
             fake, other = self.generated(weights, state.generator_other, z, classes, training=True)
-            shown = self._blurred(fake, two, state.step)
-            f, _ = self.judged(state.discriminator, state.discriminator_other, shown, classes)
+            shown = self._blurred(fake, two, left)
+            f, _ = self.judged(state.discriminator, variables, shown, classes)
             r = f
             if game.objective.decides == "pair" and game.objective.name == "relativistic":
-                r, _ = self.judged(state.discriminator, state.discriminator_other, real, classes)
+                r, _ = self.judged(state.discriminator, variables, real, classes)
             return game.objective.generator(r, f), (other, fake)
 
         (loss, (other, fake)), gradients = jax.value_and_grad(objective, has_aux=True)(state.generator)
         length = jnp.sqrt(sum((g**2).sum() for g in gradients))
-        weights, slots = self._applied(0, state.generator_slots, gradients, state.generator, state.step)
+        weights, slots = self._applied(0, state, gradients)
         averaged = state.averaged
         if game.average:
             # the first steps are forgotten quickly

@@ -66,6 +66,12 @@ CHECKS: Catalogue[Check] = Catalogue(
             "Lower the learning rates or add a penalty.",
         ),
         Check(
+            "LS518", "modes-smeared", "warning",
+            "Less than half of the generated rows lie within three deviations of a mode of the law that is known.",
+            "The modes have their shares, and most rows lie between or around them: a smear, which shares alone do not show.",
+            "Train for more steps, let the penalty fade with the noise (noise=0.5), show the discriminator waves, or draw candidates.",
+        ),
+        Check(
             "LS521", "copies", "warning",
             "Generated rows lie much closer to training rows than held-out rows do.",
             "The generator repeats its training data instead of making new rows.",

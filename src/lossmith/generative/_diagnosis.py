@@ -16,7 +16,7 @@ from lossmith._errors import InvalidInputError
 from lossmith._views import view
 from lossmith.generative import _sample_distances as distances
 from lossmith.generative._checks import CHECKS
-from lossmith.generative._coverage import mode_coverage
+from lossmith.generative._coverage import REACH, mode_coverage
 from lossmith.generative._feature_network import FeatureNetwork
 from lossmith.generative._mixtures import PlanarMixture
 from lossmith.generative._objectives import get_objective
@@ -26,7 +26,7 @@ from lossmith.generative._sample_distances import Interval
 __all__ = ["Diagnosis", "diagnose"]
 
 LAST = 0.1  # share of the steps that curves are judged on
-SURE, BLIND, ALIKE, DROPPED, IDLE, COPIED = 0.99, 0.5, 0.1, 0.2, 1e-3, 0.5
+SURE, BLIND, ALIKE, DROPPED, IDLE, COPIED, SHARP = 0.99, 0.5, 0.1, 0.2, 1e-3, 0.5, 0.5
 COMPARED = 5_000  # training rows among which nearest ones are looked for
 
 
@@ -167,6 +167,12 @@ def diagnose(
         for name, get in _COVERAGE.items():
             measures[name] = distances.bootstrapped(
                 lambda rows, get=get: get(mode_coverage(rows, mixture)), made, rng=rng
+            )
+        if found.quality < SHARP:
+            findings.append(
+                CHECKS["modes-smeared"].found(
+                    "samples", f"{found.quality:.1%} within {REACH:g} deviations of a mode, where the law has 98.9%"
+                )
             )
         expected = 1 / len(mixture.centers)
         shares |= {f"mode {place}": (float(share), expected) for place, share in enumerate(found.good_shares)}

@@ -25,7 +25,7 @@ __all__ = ["GenerativeAdversarialNetwork"]
 
 Progress = Callable[[int, int], None]
 WATCHED = 25  # rows of a sample grid
-SCHEDULES = ("constant", "linear")
+SCHEDULES = ("constant", "linear", "adaptive")
 
 
 class GenerativeAdversarialNetwork(TrainedOpponents):
@@ -39,10 +39,13 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
     objective : str
         See `OBJECTIVES`: what both minimise, and the divergence that it estimates.
     network : str
-        `dense:hidden=128x128,waves=64` (waves show the discriminator rows at several scales), `dcgan:base=64` (images),
+        `dense:hidden=128x128,waves=64,fastest=80` (waves show the discriminator rows at several scales), `dcgan:base=64` (images),
         or `handbook` (images).
     latent : int
         Size of the noise.
+    bits : int
+        Numbers of the noise that are -1 or 1, each half of the time, instead of normal; at most `latent`. A generator is continuous, so
+        that connected noise becomes connected rows, with some between modes: give bits where data come in separate groups.
     steps : int
         Steps of the generator.
     batch_size : int
@@ -52,8 +55,10 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         The same where None.
     optimizer : str
         A Keras optimiser for each, with parameters after a colon.
-    schedule : {"constant", "linear"}
-        Linear lets the learning rates fall to 0 over the second half.
+    schedule : {"constant", "linear", "adaptive"}
+        Linear lets the learning rates fall to 0 over the second half. Adaptive goes from coarse to fine as fast as the generator keeps
+        up, for data with sharp modes: rates, penalty, noise and the blur of waves shrink while the discriminator wins less than 75 % of
+        pairs.
     penalty : {"none", "gradient", "r1", "r1r2", "clip"} or None
         On the discriminator's slope or weights; that of the objective where None.
     penalty_weight : float or None
@@ -100,6 +105,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         objective: str = "relativistic",
         network: str = "dense:hidden=128x128",
         latent: int = 16,
+        bits: int = 0,
         steps: int = 3000,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
@@ -119,6 +125,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         self.objective = objective
         self.network = network
         self.latent = latent
+        self.bits = bits
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -141,6 +148,8 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             check_whole(name, getattr(self, name))
         if self.critic_steps is not None:
             check_whole("critic_steps", self.critic_steps)
+        if check_whole("bits", self.bits, least=0) > self.latent:
+            raise InvalidInputError(f"bits={self.bits} of latent={self.latent} numbers", expected="at most all of them")
         check_number("learning_rate", self.learning_rate)
         for name in ("discriminator_learning_rate", "penalty_weight"):
             if getattr(self, name) is not None:
@@ -182,6 +191,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             schedule=self.schedule,
             steps=int(self.steps),
             noise=float(self.noise),
+            bits=int(self.bits),
         )
 
     def _opponents(self) -> Opponents:
@@ -242,7 +252,7 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             )
         for one in made:
             one.samples_ = {}
-        z = np.random.default_rng(0).normal(size=(WATCHED, int(self.latent))).astype(np.float32)
+        z = first._noise(WATCHED, np.random.default_rng(0))
 
         def watch(step: int, weights: list[Any]) -> None:
             for one, pair in zip(made, weights, strict=True):

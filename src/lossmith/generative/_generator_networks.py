@@ -14,7 +14,7 @@ from lossmith.training._backend import undisturbed_random
 
 __all__ = ["NETWORKS", "Opponents", "opponents", "read_opponents"]
 
-NETWORKS = {"dense": ("hidden", "waves"), "dcgan": ("base",), "handbook": ()}
+NETWORKS = {"dense": ("hidden", "waves", "fastest"), "dcgan": ("base",), "handbook": ()}
 SLOPE = 0.2
 
 
@@ -31,11 +31,12 @@ class Widths(NamedTuple):
     kind: str
     hidden: tuple[int, ...] = ()
     waves: int = 0
+    fastest: int = 20
     base: int = 64
 
 
 def read_opponents(text: str) -> Widths:
-    """Return what `dense:hidden=128x128,waves=64`, `dcgan:base=64` or `handbook` say.
+    """Return what `dense:hidden=128x128,waves=64,fastest=80`, `dcgan:base=64` or `handbook` say.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read_opponents(text: str) -> Widths:
     Examples
     --------
     >>> read_opponents("dcgan:base=32")
-    Widths(kind='dcgan', hidden=(), waves=0, base=32)
+    Widths(kind='dcgan', hidden=(), waves=0, fastest=20, base=32)
     """
     kind, given = parse_name(text)
     if kind not in NETWORKS:
@@ -61,9 +62,10 @@ def read_opponents(text: str) -> Widths:
         hidden = read_widths(given.get("hidden", "128x128")) if kind == "dense" else ()
         (base,) = read_widths(given.get("base", 64))
         waves = sum(read_widths(given.get("waves", 0)))
+        (fastest,) = read_widths(given.get("fastest", 20))
     except ValueError:
         raise InvalidInputError(f"network {text!r}", expected="widths such as 128x128, and one base width") from None
-    return Widths(kind, hidden, waves, base)
+    return Widths(kind, hidden, waves, fastest, base)
 
 
 @functools.lru_cache(maxsize=32)
@@ -136,7 +138,7 @@ def _dense(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, aske
     if asked.waves:
         from lossmith.generative._waves import Waves
 
-        x = Waves(asked.waves)(x)
+        x = Waves(asked.waves, fastest=float(asked.fastest))(x)
     return Opponents(generator, keras.Model(inputs, keras.layers.Dense(1)(stack(x, "leaky_relu"))))
 
 

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lossmith._errors import InvalidInputError
 from lossmith._names import parse_name
 
-__all__ = ["PlanarMixture", "grid_of_gaussians", "mixture_named", "ring_of_gaussians"]
+__all__ = [
+    "MIXTURE_SETTINGS",
+    "PlanarMixture",
+    "grid_of_gaussians",
+    "mixture_named",
+    "mixture_settings",
+    "ring_of_gaussians",
+]
+
+# of a `GenerativeAdversarialNetwork` that learns narrow modes: noise that is not connected, a discriminator that sees small scales,
+# and a way from coarse to fine that waits for the generator
+MIXTURE_SETTINGS: Mapping[str, Any] = {
+    "network": "dense:hidden=64x64,waves=64,fastest=80",
+    "latent": 16,
+    "bits": 8,
+    "schedule": "adaptive",
+    "steps": 4000,
+    "batch_size": 128,
+    "learning_rate": 2e-3,
+    "average": 0.99,
+}
+
+
+def mixture_settings(**given: Any) -> dict[str, Any]:
+    """Return `MIXTURE_SETTINGS` with those that are given in their place; never more bits than the noise has numbers.
+
+    Examples
+    --------
+    >>> mixture_settings(latent=4)["bits"], mixture_settings(steps=10)["steps"]
+    (4, 10)
+    """
+    merged = {**MIXTURE_SETTINGS, **given}
+    if "bits" not in given and isinstance(merged["latent"], int):
+        merged["bits"] = max(0, min(merged["bits"], merged["latent"]))
+    return merged
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import polars as pl
 from lossmith._errors import InvalidInputError
 from lossmith.generative._coverage import mode_coverage
 from lossmith.generative._gan import GenerativeAdversarialNetwork
-from lossmith.generative._mixtures import PlanarMixture
+from lossmith.generative._mixtures import PlanarMixture, mixture_settings
 from lossmith.generative._objectives import get_objective
 from lossmith.generative._parameters import check_number, check_whole
 
@@ -63,6 +63,8 @@ class ObjectiveComparison:
                     "objective": name,
                     **{metric: float(self.scores[metric][name].mean()) for metric in METRICS},
                     "fewest_modes": float(self.scores["modes"][name].min()),
+                    "largest_kl": float(self.scores["kl_to_uniform"][name].max()),
+                    "least_quality": float(self.scores["quality"][name].min()),
                     "verdict": "best" if gap is None else gap.verdict,
                     "low": None if gap is None else gap.low,
                     "high": None if gap is None else gap.high,
@@ -88,6 +90,7 @@ def compare_objectives(
     objectives: Sequence[str],
     *,
     seeds: int = 5,
+    first_seed: int = 0,
     metric: str = "kl_to_uniform",
     margin: float | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -105,12 +108,14 @@ def compare_objectives(
         Two or more of `OBJECTIVES`.
     seeds : int
         Runs of each objective, all of them in one program; two or more.
+    first_seed : int
+        Seeds count from here: take others than those on which settings were chosen.
     metric : {"kl_to_uniform", "quality", "modes"}
         What judges; all are reported.
     margin : float, optional
         Differences below do not matter: 0.05 nats, 2 % of samples or half a mode where nothing is said.
     settings
-        Of `GenerativeAdversarialNetwork`.
+        Of `GenerativeAdversarialNetwork`; `MIXTURE_SETTINGS` where nothing is said.
 
     Raises
     ------
@@ -129,6 +134,7 @@ def compare_objectives(
     from lossmith.compare.verdicts import judge
 
     check_whole("seeds", seeds, least=2)
+    check_whole("first_seed", first_seed, least=0)
     names = list(dict.fromkeys(get_objective(name).name for name in objectives))
     if len(names) < 2 or metric not in METRICS:
         raise InvalidInputError(
@@ -141,7 +147,7 @@ def compare_objectives(
     scores: dict[str, dict[str, np.ndarray]] = {name: {} for name in METRICS}
     seconds = {}
     for place, name in enumerate(names):
-        found, seconds[name] = _measured(mixture, rows, name, seeds, settings)
+        found, seconds[name] = _measured(mixture, rows, name, range(first_seed, first_seed + seeds), settings)
         for key in METRICS:
             scores[key][name] = found[key]
         if progress is not None:
@@ -158,12 +164,14 @@ def compare_objectives(
 
 
 def _measured(
-    mixture: PlanarMixture, rows: np.ndarray, objective: str, seeds: int, settings: Mapping[str, Any]
+    mixture: PlanarMixture, rows: np.ndarray, objective: str, seeds: range, settings: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], float]:
     import time
 
     began = time.perf_counter()
-    gans = GenerativeAdversarialNetwork(objective=objective, **settings).fit_seeds(rows, seeds=range(seeds))
+    gans = GenerativeAdversarialNetwork(objective=objective, **mixture_settings(**settings)).fit_seeds(
+        rows, seeds=seeds
+    )
     seconds = time.perf_counter() - began
     found = [mode_coverage(gan.sample(DRAWN, random_state=1), mixture) for gan in gans]
     return {

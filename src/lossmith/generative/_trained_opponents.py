@@ -25,6 +25,7 @@ class TrainedOpponents(BaseEstimator):
     """Base of the adversarial estimator; not for use by itself."""
 
     latent: int
+    bits: int
     candidates: int
     conditional: bool
     shape_: tuple[int, ...]
@@ -72,6 +73,12 @@ class TrainedOpponents(BaseEstimator):
             ids = np.searchsorted(self.classes_, asked)
         return np.eye(len(self.classes_), dtype=np.float32)[ids]
 
+    def _noise(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return noise for `n` rows, (n, latent): signs, then standard normal numbers."""
+        z = rng.normal(size=(n, int(self.latent)))
+        z[:, : int(self.bits)] = np.where(z[:, : int(self.bits)] < 0, -1.0, 1.0)
+        return z.astype(np.float32)
+
     def _decoded(self, z: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
         model = self._opponents().generator
         rows = _by_blocks(_compiled(model), model, self.generator_, z, classes)
@@ -91,7 +98,7 @@ class TrainedOpponents(BaseEstimator):
         check_whole("n", n)
         rng = np.random.default_rng(int(check_random_state(random_state).randint(2**31 - 1)))
         known = self._class_rows(classes, int(n))
-        z = rng.normal(size=(int(n), int(self.latent))).astype(np.float32)
+        z = self._noise(int(n), rng)
         if self.candidates == 1:
             return self._decoded(z, known)
         return self._chosen(int(n), known, rng)
@@ -103,7 +110,7 @@ class TrainedOpponents(BaseEstimator):
         rejection sampling, 2019.
         """
         count = int(self.candidates)
-        z = rng.normal(size=(count * n, int(self.latent))).astype(np.float32)
+        z = self._noise(count * n, rng)
         every = None if known is None else np.repeat(known, count, axis=0)
         rows = self._decoded(z, every)
         model = self._opponents().discriminator
@@ -126,7 +133,7 @@ class TrainedOpponents(BaseEstimator):
         """Return rows on the way between two draws of noise, `(n, ...)`, along the arc that keeps their length typical."""
         check_whole("n", n, least=2)
         rng = np.random.default_rng(int(check_random_state(random_state).randint(2**31 - 1)))
-        one, other = rng.normal(size=(2, int(self.latent)))
+        one, other = self._noise(2, rng).astype(np.float64)
         angle = np.linspace(0, np.pi / 2, int(n))[:, None]
         return self.inverse_transform(np.cos(angle) * one + np.sin(angle) * other, classes=classes)
 

@@ -18,6 +18,8 @@ __all__ = ["Waves"]
 class Waves(keras.layers.Layer):
     r"""Rows, and sines of them: $\sqrt 2 \sin(w_k \cdot x + b_k)$ in random directions, from slow to fast.
 
+    A blur b, which is not trained and set from outside, dims each by $e^{-|w_k|^2 b^2 / 2}$: what a Gaussian blur leaves of it.
+
     Dense networks learn coarse shapes first and fine ones hardly ever; a discriminator that sees waves can tell narrow modes
     from what lies between them.
 
@@ -42,15 +44,19 @@ class Waves(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self.count, self.slowest, self.fastest, self.draw = count, slowest, fastest, draw
+        self.blur = self.add_weight(shape=(), initializer="zeros", trainable=False, name="waves_blur")
 
     def call(self, inputs: Any) -> Any:
         """Return rows with their waves beside them."""
         rng = np.random.default_rng(self.draw)
         directions = rng.normal(size=(int(inputs.shape[-1]), self.count))
-        directions *= np.geomspace(self.slowest, self.fastest, self.count) / np.linalg.norm(directions, axis=0)
+        lengths = np.geomspace(self.slowest, self.fastest, self.count)
+        directions *= lengths / np.linalg.norm(directions, axis=0)
         phases = rng.uniform(0, 2 * np.pi, self.count)
         turned = keras.ops.matmul(inputs, directions.astype("float32")) + phases.astype("float32")
-        return keras.ops.concatenate([inputs, 2**0.5 * keras.ops.sin(turned)], axis=-1)
+        # what a Gaussian blur of this deviation leaves of a wave of this length
+        left = keras.ops.exp(-0.5 * (self.blur * lengths.astype("float32")) ** 2)
+        return keras.ops.concatenate([inputs, 2**0.5 * left * keras.ops.sin(turned)], axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return the shape of the output for that of the input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from lossmith._errors import InvalidInputError
 
-__all__ = ["grid_image", "is_image", "write_grid"]
+__all__ = ["grid_figure", "grid_image", "is_image", "write_grid"]
 
 GAP = 2  # pixels between images
 SMALLEST = 56  # pixels to which small images are blown up
@@ -59,6 +60,31 @@ def grid_image(rows: Any, *, columns: int | None = None) -> np.ndarray:
         top, left = (place // across) * (high + GAP), (place % across) * (wide + GAP)
         sheet[top : top + high, left : left + wide] = pixels[place]
     return sheet
+
+
+def grid_figure(panels: Mapping[str, Any], *, columns: int | None = None) -> Any:
+    """Return a Matplotlib figure with one grid of images below the other, each under its title.
+
+    Raises
+    ------
+    InvalidInputError
+        No panels, or rows that are no images.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not panels:
+        raise InvalidInputError("no panels", expected="a title and images, once or more")
+    sheets = {title: grid_image(rows, columns=columns) for title, rows in panels.items()}
+    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
+    figure = Figure(figsize=(5.0, sum(4.6 * height + 0.4 for height in heights)), layout="constrained")
+    FigureCanvasAgg(figure)
+    every = np.atleast_1d(figure.subplots(len(sheets), 1, height_ratios=heights))
+    for ax, (title, sheet) in zip(every, sheets.items(), strict=True):
+        ax.imshow(sheet, interpolation="nearest")
+        ax.set_title(title, loc="left", fontsize=10)
+        ax.set_axis_off()
+    return figure
 
 
 def write_grid(rows: Any, path: str | os.PathLike[str], *, real: Any = None) -> Path:

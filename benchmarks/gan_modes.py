@@ -1,0 +1,104 @@
+"""Whether adversarial networks find narrow modes: a ring of 8 and a grid of 25 Gaussians, on seeds that chose nothing.
+
+Settings are those of `lossmith.generative.MIXTURE_SETTINGS`, chosen on seeds 0 to 3; seeds here count from 1,000. All seeds of an
+objective are one program.
+
+    python benchmarks/gan_modes.py                              # a table on the terminal
+    python benchmarks/gan_modes.py --markdown FILE --json FILE  # and as a page; what the JSON file has is not measured again
+    python benchmarks/gan_modes.py --quick                      # two seeds and few steps, to see that it works
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+FIRST = 1_000
+# what is asked: modes at least, share of samples within three deviations at least, divergence of shares from uniform at most
+BARS = {"ring": (8, 0.0, 0.05), "grid": (24, 0.9, float("inf"))}
+
+
+def measured(name: str, objective: str, *, seeds: int, steps: int | None) -> dict[str, Any]:
+    """Train all seeds of an objective on a mixture, and judge 10,000 samples of each."""
+    import time
+
+    import numpy as np
+
+    from lossmith.generative import GenerativeAdversarialNetwork, grid_of_gaussians, mode_coverage, ring_of_gaussians
+    from lossmith.generative._mixtures import mixture_settings
+
+    mixture = ring_of_gaussians() if name == "ring" else grid_of_gaussians()
+    rows = mixture.sample(50_000, rng=np.random.default_rng(0))
+    settings = mixture_settings(objective=objective, **({} if steps is None else {"steps": steps}))
+    began = time.perf_counter()
+    fitted = GenerativeAdversarialNetwork(**settings).fit_seeds(rows, seeds=range(FIRST, FIRST + seeds))
+    seconds = time.perf_counter() - began
+    found = [mode_coverage(one.sample(10_000, random_state=1), mixture) for one in fitted]
+    return {
+        "seconds": seconds,
+        "steps": settings["steps"],
+        "modes": [one.modes for one in found],
+        "quality": [one.quality for one in found],
+        "kl": [one.kl_to_uniform for one in found],
+    }
+
+
+def page(found: dict[str, dict[str, Any]]) -> str:
+    """Return the result as a page."""
+    import numpy as np
+    from turns import description
+
+    lines = [
+        "# Modes that adversarial networks find",
+        "",
+        "A ring of 8 Gaussians of deviation 0.02 and a grid of 25 of deviation 0.05, `MIXTURE_SETTINGS`, which were chosen on other "
+        "seeds; 10,000 samples of every seed. Quality is the share of samples within three deviations of a mode (0.989 for the mixture "
+        "itself), KL the divergence of the modes' shares from equal ones. The bar: ring, 8 modes and KL of at most 0.05; grid, 24 modes "
+        "and a quality of 0.9.",
+        "",
+        "| mixture | objective | seeds | steps | fewest modes | quality: mean, least | KL: mean, largest | seeds that pass the bar | seconds for all |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for key, one in found.items():
+        name, objective = key.split(" ")
+        modes, quality, kl = (np.array(one[column]) for column in ("modes", "quality", "kl"))
+        least, good, far = BARS[name]
+        passed = int(((modes >= least) & (quality >= good) & (kl <= far)).sum())
+        lines.append(
+            f"| {name} | {objective} | {len(modes)} | {one['steps']:,} | {modes.min()} | {quality.mean():.3f}, {quality.min():.3f} | "
+            f"{kl.mean():.4f}, {kl.max():.4f} | {passed} of {len(modes)} | {one['seconds']:.0f} |"
+        )
+    lines += ["", f"- {description()}.", "", "Measure it yourself: `python benchmarks/gan_modes.py`."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mixtures", nargs="*", choices=list(BARS), default=list(BARS))
+    parser.add_argument("--objectives", nargs="*", default=["relativistic", "non_saturating"])
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args()
+    found = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
+    for name in given.mixtures:
+        for objective in given.objectives:
+            key = f"{name} {objective}"
+            if key in found:
+                continue
+            found[key] = measured(
+                name, objective, seeds=2 if given.quick else given.seeds, steps=40 if given.quick else None
+            )
+            if given.json:
+                given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    text = page(found)
+    print(text)
+    if given.markdown:
+        given.markdown.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
