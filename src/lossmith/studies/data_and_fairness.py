@@ -212,7 +212,7 @@ def _fair(seeds: int) -> Row:
             for name, one in mean.items()
         ) + f"; the adversary raises the ratio by {gap:.2f} [{low:.2f}, {high:.2f}]",
         "reproduced" if right else "differs",
-        f"{agree}. A model that does not see the group still treats it otherwise where an input stands for it: blindness is no fairness. Agreement with merit, which "
+        f"{agree}. A model that does not see the group still treats it otherwise where an input stands for it: blindness is no fairness. An adversary that reads the score serves disparate impact; equalised odds, judged by the decisions of the past, need one that also knows them. Agreement with merit, which "
         f"the decisions of the past hid: " + ", ".join(f"{name} {one['right']:.3f}" for name, one in mean.items()),
         {f"{name} {key}": value for name, one in mean.items() for key, value in one.items()} | {"apart": apart, "low": low},
     )  # fmt: skip

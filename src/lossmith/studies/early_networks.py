@@ -222,7 +222,9 @@ def _transfer(seeds: int) -> Row:
         + ", ".join(f"{name} {with_interval(values)[0]}" for name, values in accuracy.items()),
         "reproduced" if helps else "differs",
         f"frozen less scratch {gap:+.3f} [{low:+.3f}, {high:+.3f}], fine-tuned less scratch {tuned_gap:+.3f} [{tuned_low:+.3f}, {tuned_high:+.3f}]; "
-        f"frozen weights moved by {unmoved:g}. Convolutions: H-C19",
+        f"frozen weights moved by {unmoved:g}. "
+        + ("What was learned elsewhere helps" if max(low, tuned_low) > 0 else "Layers that tell five digits apart do not serve the five others better than a fresh start, and the frozen ones worse")
+        + "; convolutions: H-C19",
         {**{f"error_{name}": value for name, value in errors.items()}, **{name: float(v.mean()) for name, v in accuracy.items()}, "frozen_gap": gap, "unmoved": unmoved},
     )  # fmt: skip
 
