@@ -32,7 +32,7 @@ SITUATIONS = (
     Situation(
         "Numbers with ordinary errors", "a number",
         ("mean_squared_error", "huber", "mean_absolute_error"),
-        "Squared error gives the mean, and with errors that are about Gaussian nothing learns it faster.",
+        "Squared error gives the mean. With errors that are about Gaussian, its neighbours do no better with many rows, and on a few hundred `huber` costs nothing and protects.",
         ("choosing G-01", "tutorial T-01", "tutorial T-03"),
         ("lossmith compare people.csv --target income --losses mse,mae,huber",),
     ),
@@ -47,7 +47,7 @@ SITUATIONS = (
     Situation(
         "Counts", "0, 1, 2, ...",
         ("poisson", "tweedie", "mean_squared_error"),
-        "The head is exponential, so that no prediction is negative, and large counts may vary more. `tweedie` is for amounts that are often exactly 0.",
+        "The head is exponential, so that no prediction is negative, and large counts may vary more; by squared error itself it need not be better. `tweedie` is for amounts that are often exactly 0.",
         ("choosing G-03",),
         ("lossmith compare people.csv --target visits --losses poisson,mse,tweedie",),
     ),
