@@ -66,8 +66,6 @@ def compare_models(
 ) -> Any:
     r"""Compare models on one data set: the same folds, the same encoded inputs, verdicts with corrected intervals.
 
-    `progress` and `clock` are those of `lossmith.compare`.
-
     Use it to choose a model; `lossmith.compare` chooses a loss for one network. Folds share training rows, so that their
     differences are correlated: intervals use the variance $(1/J + n_{test}/n_{train}) s^2$ of the mean over J folds.
     A constant prediction stands in every comparison.
@@ -82,20 +80,20 @@ def compare_models(
         Losses to cross with the models, as far as each offers them; by default every model trains with its own.
     folds : str
         `5x2` (five folds, twice), `10`, or `holdout:10`.
-    metric, margin, optimizer, learning_rates, epochs, batch_size, seed
+    metric, margin, optimizer, learning_rates, epochs, batch_size, seed, progress, clock
         As in `lossmith.compare`; the learning rate of a network is chosen on a fifth of the training rows of each fold.
     store : path, optional
         SQLite file that keeps every fold of every model. The same comparison with the same store goes on where it stopped.
     save_model : path, optional
         Where to write the winner, fitted to all rows, for `lossmith predict`: a model of scikit-learn, or an RBF network.
+    time_limit : float, optional
+        Seconds after which no further fold begins; at least two are finished.
     dry_run : bool
         Return the plan and train nothing.
 
     Returns
     -------
     ModelComparison, or ModelPlan if `dry_run`
-    time_limit : float, optional
-        Seconds after which no further fold begins; at least two are finished.
 
     Raises
     ------
