@@ -58,7 +58,7 @@ def compare_once(source: Any, *, store: PathType, progress: Progress | None = No
     with Store.open(store) as opened:
         same = _same(opened, plan, options) if in_catalogue(plan.model) else None
     if same is None:
-        return compare(source, store=store, progress=progress, **options, **ending)  # type: ignore[no-any-return]
+        return compare(source, store=store, progress=progress, **options, **ending)
     return resume(same, store=store, source=source, progress=progress, **ending)
 
 
