@@ -114,7 +114,9 @@ def test_every_number_of_the_comparison_stands_on_a_page_of_measurements() -> No
         for name in (*COMPARISON.MEASURED.values(), "drift/calibration.md")
         if (ROOT / "docs" / name).is_file()
     )
-    numbers = re.findall(r"(?<![\w.,])\d[\d,]*\.\d+(?: s\b| x\b)?|\b\d[\d,]* (?:MB|x)\b", re.sub(r"\]\([^)]*\)", "", page))
+    numbers = re.findall(
+        r"(?<![\w.,])\d[\d,]*\.\d+(?: s\b| x\b)?|\b\d[\d,]* (?:MB|x)\b", re.sub(r"\]\([^)]*\)", "", page)
+    )
     assert len(numbers) > 40
     assert [number for number in numbers if number not in text and number not in ("0.1", "0.3", "0.6", "0.4")] == []
 
