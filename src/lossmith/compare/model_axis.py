@@ -68,7 +68,7 @@ def compare_models(
 
     Use it to choose a model; `lossmith.compare` chooses a loss for one network. Folds share training rows, so that their
     differences are correlated: intervals use the variance $(1/J + n_{test}/n_{train}) s^2$ of the mean over J folds.
-    A constant prediction stands in every comparison.
+    A constant prediction stands in every comparison. `progress` and `clock` are those of `lossmith.compare`.
 
     Parameters
     ----------
