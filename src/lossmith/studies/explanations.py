@@ -208,11 +208,11 @@ def _local(seeds: int) -> Row:
     line = LinearRegression().fit(X, y)
     background, chosen = X[:40], X[100 : 100 + seeds]
     masker = shap.maskers.Independent(background, max_samples=len(background))
-    theirs = shap.explainers.Exact(network.predict, masker)(chosen)
+    theirs = shap.explainers.Exact(network.predict, masker)(chosen, silent=True)
     sums = float(np.abs(theirs.base_values + theirs.values.sum(axis=1) - network.predict(chosen)).max())
     ours = np.array([shapley(network.predict, row, background) for row in chosen])
     exact = float(np.abs(ours - theirs.values).max())
-    flat = shap.explainers.Exact(line.predict, masker)(chosen).values
+    flat = shap.explainers.Exact(line.predict, masker)(chosen, silent=True).values
     closed = float(np.abs(flat - line.coef_ * (chosen - background.mean(axis=0))).max())
     lime_gaps, agreement = [], []
     for seed, row in enumerate(chosen):
