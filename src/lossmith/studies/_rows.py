@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from lossmith.studies._spec import Row, RowVerdict
+from lossmith.studies._spec import Row, RowVerdict, StudyResult
 
-__all__ = ["confirmed", "faulty", "find", "not_run", "shown"]
+__all__ = ["confirmed", "faulty", "find", "measured", "not_run", "shown"]
 
 
 def find(name: str) -> Path | None:
@@ -62,3 +62,24 @@ def faulty(
 def not_run(id_: str, claim: str, file: str) -> Row:
     """Return a row for a claim whose file is not there."""
     return Row(id_, claim, "", "", "not run", f"needs {file} below the folder that LOSSMITH_DATA names")
+
+
+def measured(
+    study: str,
+    parts: Mapping[str, Callable[[], Row | tuple[Row, str]]],
+    *,
+    claims: Collection[str] | None,
+    progress: Callable[[float, int, str, str], None] | None,
+) -> StudyResult:
+    """Return the rows of a study whose claims are measured one by one; a part returns its row, or row and picture."""
+    wanted = [name for name in parts if claims is None or name in claims]
+    rows, figures = [], {}
+    for place, name in enumerate(wanted):
+        if progress is not None:
+            progress(place, len(wanted), "measuring", name)
+        found = parts[name]()
+        row, picture = found if isinstance(found, tuple) else (found, None)
+        rows.append(row)
+        if picture is not None:
+            figures[row.figure] = picture
+    return StudyResult(study, tuple(rows), figures)

@@ -6,7 +6,7 @@ Source: the handbook's first chapter, without formulas or numbers. The tables ar
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 
 import lossmith
 from lossmith._errors import MissingExtraError
+from lossmith.studies._rows import measured
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 from lossmith.studies._tuning import difference, with_interval
 
@@ -31,16 +32,15 @@ Progress = Callable[[float, int, str, str], None]
 Floats = np.ndarray
 
 
-def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult:
-    """Measure every claim on made tables; `quick` uses 3 seeds in place of 10."""
+def run(*, quick: bool = False, progress: Progress | None = None, claims: Collection[str] | None = None) -> StudyResult:
+    """Measure every claim, or those named, on made tables; `quick` uses 3 seeds in place of 10."""
     seeds = 3 if quick else 10
-    parts: tuple[Callable[[int], Row], ...] = (_automated, _fair, _quality)
-    rows = []
-    for place, part in enumerate(parts):
-        if progress is not None:
-            progress(place, len(parts), "measuring", part.__name__.strip("_"))
-        rows.append(part(seeds))
-    return StudyResult("data_and_fairness", tuple(rows))
+    parts: dict[str, Callable[[], Row | tuple[Row, str]]] = {
+        "H1-08": lambda: _automated(seeds),
+        "H1-10": lambda: _fair(seeds),
+        "H1-11": lambda: _quality(seeds),
+    }
+    return measured("data_and_fairness", parts, claims=claims, progress=progress)
 
 
 def _table(seed: int, rows: int = 400) -> pl.DataFrame:
@@ -268,5 +268,6 @@ STUDY = Study(
     title="Modelling without hands, fairness, and the quality of data",
     claims=tuple(CLAIMS),
     run=run,
+    by_claim=True,
     reference="Handbook of Deep Learning Models, Volume One, chapter 1, sections 1.4 and 1.6",
 )

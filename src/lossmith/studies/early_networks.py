@@ -7,11 +7,12 @@ to the test here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 import lossmith
+from lossmith.studies._rows import measured
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
 from lossmith.studies._tuning import Descent, answers, difference, drawn_weights, layer_slopes, tuned, with_interval
 
@@ -28,16 +29,15 @@ Progress = Callable[[float, int, str, str], None]
 Floats = np.ndarray
 
 
-def run(*, quick: bool = False, progress: Progress | None = None) -> StudyResult:
-    """Measure every claim on generated data and on scikit-learn's digits; `quick` trains 3 seeds in place of 10."""
+def run(*, quick: bool = False, progress: Progress | None = None, claims: Collection[str] | None = None) -> StudyResult:
+    """Measure every claim, or those named, on generated data and scikit-learn's digits; `quick` trains 3 seeds in place of 10."""
     seeds = 3 if quick else 10
-    parts: tuple[Callable[[int], Row], ...] = (_threshold, _belief, _transfer)
-    rows = []
-    for place, part in enumerate(parts):
-        if progress is not None:
-            progress(place, len(parts), "training", part.__name__.strip("_"))
-        rows.append(part(seeds))
-    return StudyResult("early_networks", tuple(rows))
+    parts: dict[str, Callable[[], Row | tuple[Row, str]]] = {
+        "H1-01": lambda: _threshold(seeds),
+        "H1-02": lambda: _belief(seeds),
+        "H1-03": lambda: _transfer(seeds),
+    }
+    return measured("early_networks", parts, claims=claims, progress=progress)
 
 
 def _neuron(table: Floats, inputs: Floats) -> tuple[Floats, float] | None:
@@ -235,5 +235,6 @@ STUDY = Study(
     title="Threshold neurons, layers trained before the task, and transfer",
     claims=tuple(CLAIMS),
     run=run,
+    by_claim=True,
     reference="Handbook of Deep Learning Models, Volume One, chapter 1",
 )
