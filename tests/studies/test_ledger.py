@@ -26,6 +26,7 @@ def test_a_run_of_some_claims_keeps_the_others(tmp_path) -> None:
     assert found["measured"] == {"X-1": EARLY, "X-2": LATE} and found["figures"] == ["a.svg", "b.svg"]
     page = write_ledger([STUDY], tmp_path).read_text(encoding="utf-8")
     assert "X-1 on 2001-01-01 (1 cores, 1 GiB); X-2 on 2002-02-02 (9 cores, 9 GiB)" in page
+    assert "| X-3 |  |  |  | not run | lossmith study run some |" in page  # never measured
 
 
 def test_a_whole_run_replaces_everything(tmp_path) -> None:

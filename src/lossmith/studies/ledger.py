@@ -121,9 +121,9 @@ def write_ledger(studies: Iterable[Study], folder: Path) -> Path:
         lines += [f"## {study.title}", "", f"Source {study.source}: {study.reference}. Command: `{study.command}`.", ""]
         lines += _measured(record["measured"] if record else {})
         lines += ["| id | claim | reported | measured | verdict | remark |", "|---|---|---|---|---|---|"]
-        rows = (
-            record["rows"] if record else [Row(claim, "", "", "", "not run", study.command) for claim in study.claims]
-        )
+        known = record["rows"] if record else []
+        absent = [name for name in study.claims if name not in {row.id for row in known}]
+        rows = [*known, *(Row(name, "", "", "", "not run", study.command) for name in absent)]
         for row in rows:
             picture = f" [figure](gallery/{row.figure})" if row.figure else ""
             cells = (row.id, row.claim, row.reported, row.measured, row.verdict, row.remark + picture)
