@@ -247,13 +247,11 @@ class Adversaries:
         """Return the discriminator's other variables with the blur of its waves."""
         if self.game.schedule != "adaptive":
             return other
-        return [left * value**0 if place in self._blurs else value for place, value in enumerate(other)]
+        return [left if place in self._blurs else value for place, value in enumerate(other)]
 
     def _applied(self, place: int, state: AdversarialState, gradients: Any) -> Any:
-        weights, slots = (
-            (state.generator, list(state.generator_slots)),
-            (state.discriminator, list(state.discriminator_slots)),
-        )[place]
+        weights = (state.generator, state.discriminator)[place]
+        slots = list((state.generator_slots, state.discriminator_slots)[place])
         base = float(np.asarray(self.optimizers[place].variables[self._rates[place]].value))
         slots[self._rates[place]] = np.float32(base) * self._factor(state)
         weights, slots = self.optimizers[place].stateless_apply(slots, gradients, weights)
