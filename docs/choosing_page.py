@@ -33,7 +33,7 @@ SITUATIONS = (
         "Numbers with ordinary errors", "a number",
         ("mean_squared_error", "huber", "mean_absolute_error"),
         "Squared error gives the mean. With errors that are about Gaussian, its neighbours do no better with many rows, and on a few hundred `huber` costs nothing and protects.",
-        ("choosing G-01", "tutorial T-01", "tutorial T-03"),
+        ("choosing L-G01", "tutorial T-01", "tutorial T-03"),
         ("lossmith compare people.csv --target income --losses mse,mae,huber",),
     ),
     Situation(
@@ -41,28 +41,28 @@ SITUATIONS = (
         ("mean_absolute_error", "huber", "cauchy", "student_t_nll"),
         "A squared error pulls in proportion to its size, so that a few wrong targets decide. Absolute error gives the median and does not care how far "
         "off they are; with `cauchy` their pull fades. If the outliers are real and the mean is what you need, stay with squared error.",
-        ("choosing G-02",),
+        ("choosing L-G02",),
         ("lossmith compare people.csv --target income --losses mse,mae,huber,cauchy --metric mae", "lossmith losses --task regression --flag robust"),
     ),
     Situation(
         "Counts", "0, 1, 2, ...",
         ("poisson", "tweedie", "mean_squared_error"),
         "The head is exponential, so that no prediction is negative, and large counts may vary more; by squared error itself it need not be better. `tweedie` is for amounts that are often exactly 0.",
-        ("choosing G-03",),
+        ("choosing L-G03",),
         ("lossmith compare people.csv --target visits --losses poisson,mse,tweedie",),
     ),
     Situation(
         "Positive amounts over orders of magnitude", "prices, sizes, durations",
         ("mean_squared_logarithmic_error", "gamma", "mean_absolute_percentage_error"),
         "Relative errors count. The logarithmic error gives about the geometric mean, which lies below the mean: do not add its predictions up. `gamma` gives the mean.",
-        ("choosing G-05", "tutorial T-02"),
+        ("choosing L-G05", "tutorial T-02"),
         ("lossmith compare people.csv --target income --losses msle,gamma,mse --metric mae",),
     ),
     Situation(
         "A limit, or an interval", "a value that a stated share stays below",
         ("quantile", "quantiles", "crps_gaussian", "gaussian_nll"),
         "`quantile:quantile=0.9` is exceeded by one in ten. `quantiles` gives several that never cross; `gaussian_nll` and `crps_gaussian` give an error bar with every prediction.",
-        ("choosing G-04",),
+        ("choosing L-G04",),
         ("lossmith compare people.csv --target income --losses quantile:quantile=0.9,mse --metric pinball:quantile=0.9",),
     ),
     Situation(
@@ -78,7 +78,7 @@ SITUATIONS = (
         ("binary_crossentropy", "weighted_binary_crossentropy", "binary_focal_crossentropy", "auc_logistic"),
         "Accuracy says nothing here: judge by ROC-AUC, which is what a comparison does from 75 % on. Weights and focal losses move the probabilities, and what they "
         "gain is often only a threshold: move that instead. Losses of pairs optimise the order itself.",
-        ("choosing G-06", "choosing G-07", "term_deposits H-B07"),
+        ("choosing L-G06", "choosing L-G07", "term_deposits H-B07"),
         ("lossmith compare people.csv --target rare --losses bce,focal,weighted_binary_crossentropy:positive_weight=10,auc_logistic --metric roc_auc",),
     ),
     Situation(
@@ -93,21 +93,21 @@ SITUATIONS = (
         ("kl_divergence", "reverse_kl_divergence", "jensen_shannon_divergence"),
         "Train on the shares, not on the class with most of them. Cross-entropy has the same gradient; KL is 0 for a perfect match, so that its value can be read. "
         "[What the directions do](divergence/index.md#directions).",
-        ("choosing G-09",),
+        ("choosing L-G09",),
         ("lossmith losses kl_divergence",),
     ),
     Situation(
         "Wrong labels", "some labels are wrong, nobody knows which",
         ("symmetric_crossentropy", "categorical_generalized_cross_entropy", "nce_rce", "tanh_hinge"),
         "What helps is a loss whose pull on a sample fades the more the model disbelieves its label. `--noise` replaces a share of the training labels, to see how much each stands.",
-        ("label_noise L-N01", "label_noise L-N02", "label_noise L-N03", "label_noise L-N04", "label_noise L-N05", "label_noise L-N06", "label_noise L-N07", "choosing G-10"),
+        ("label_noise L-N01", "label_noise L-N02", "label_noise L-N03", "label_noise L-N04", "label_noise L-N05", "label_noise L-N06", "label_noise L-N07", "choosing L-G10"),
         ("lossmith compare digits --losses categorical_crossentropy,symmetric_crossentropy,nce_rce --noise 0.4", "lossmith losses --task multiclass --flag noise-symmetric"),
     ),
     Situation(
         "Grades", "ordered classes, such as ratings",
         ("cumulative_link", "ordinal_crossentropy", "squared_emd", "categorical_crossentropy"),
         "Losses of grades know that 5 is nearer to 4 than to 1. They save parameters and order mistakes; with many rows cross-entropy finds the same.",
-        ("choosing G-08",),
+        ("choosing L-G08",),
         ("lossmith compare people.csv --target grade --losses categorical_crossentropy,cumulative_link,squared_emd --metric log_loss",),
     ),
     Situation(
@@ -150,8 +150,8 @@ SITUATIONS = (
 def evidence(name: str, *, folder: Path = LEDGER) -> dict[str, Any]:
     """Return a row of the ledger by the name of its study and its id.
 
-    >>> evidence("choosing G-01")["id"]
-    'G-01'
+    >>> evidence("choosing L-G01")["id"]
+    'L-G01'
     """
     study, _, number = name.partition(" ")
     place = folder / f"{study}.json"

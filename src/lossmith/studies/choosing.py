@@ -1,4 +1,4 @@
-"""G-01 to G-10: what the guide to choosing a loss advises, measured on data whose law is known.
+"""L-G01 to L-G10: what the guide to choosing a loss advises, measured on data whose law is known.
 
 Each row is one piece of advice: the loss that is advised for a kind of data against the one that people take anyway, judged by a metric that
 is neither of them. A row is reproduced where the advised loss is better by more than the margin of the metric, and differs otherwise:
@@ -116,16 +116,16 @@ def _votes(rng: np.random.Generator) -> Any:
 
 MAE, MSE = "mean_absolute_error", "mean_squared_error"
 ADVICE = (
-    Advice("G-01", "errors are Gaussian", MSE, MAE, "root_mean_squared_error", _clean, ("huber",)),
-    Advice("G-02", "a tenth of the targets is far off", MAE, MSE, MAE, _outliers, ("huber", "cauchy")),
-    Advice("G-03", "targets are counts", "poisson", MSE, "root_mean_squared_error", _counts, (MAE,)),
-    Advice("G-04", "the upper tenth of skewed errors is asked for", "quantile:quantile=0.9", MSE, "pinball:quantile=0.9", _skewed, (MAE,)),
-    Advice("G-05", "amounts span orders of magnitude", "mean_squared_logarithmic_error", MSE, MAE, _magnitudes, (MAE, "gamma")),
-    Advice("G-06", "positives are rare", "binary_focal_crossentropy", "binary_crossentropy", "roc_auc", _rare, ("weighted_binary_crossentropy:positive_weight=10", "brier")),
-    Advice("G-07", "positives are rare and their order counts", "auc_logistic", "binary_crossentropy", "roc_auc", _rare, ("auc_squared_hinge",)),
-    Advice("G-08", "classes are grades", "cumulative_link", "categorical_crossentropy", "log_loss", _grades, ("squared_emd", "ordinal_crossentropy")),
-    Advice("G-09", "five people have labelled each row", "kl_divergence", "categorical_crossentropy", "log_loss", _votes),
-    Advice("G-10", "three in ten labels of two classes are wrong", "tanh_hinge", "binary_crossentropy", "accuracy", _two, ("brier", "hinge"), 0.3),
+    Advice("L-G01", "errors are Gaussian", MSE, MAE, "root_mean_squared_error", _clean, ("huber",)),
+    Advice("L-G02", "a tenth of the targets is far off", MAE, MSE, MAE, _outliers, ("huber", "cauchy")),
+    Advice("L-G03", "targets are counts", "poisson", MSE, "root_mean_squared_error", _counts, (MAE,)),
+    Advice("L-G04", "the upper tenth of skewed errors is asked for", "quantile:quantile=0.9", MSE, "pinball:quantile=0.9", _skewed, (MAE,)),
+    Advice("L-G05", "amounts span orders of magnitude", "mean_squared_logarithmic_error", MSE, MAE, _magnitudes, (MAE, "gamma")),
+    Advice("L-G06", "positives are rare", "binary_focal_crossentropy", "binary_crossentropy", "roc_auc", _rare, ("weighted_binary_crossentropy:positive_weight=10", "brier")),
+    Advice("L-G07", "positives are rare and their order counts", "auc_logistic", "binary_crossentropy", "roc_auc", _rare, ("auc_squared_hinge",)),
+    Advice("L-G08", "classes are grades", "cumulative_link", "categorical_crossentropy", "log_loss", _grades, ("squared_emd", "ordinal_crossentropy")),
+    Advice("L-G09", "five people have labelled each row", "kl_divergence", "categorical_crossentropy", "log_loss", _votes),
+    Advice("L-G10", "three in ten labels of two classes are wrong", "tanh_hinge", "binary_crossentropy", "accuracy", _two, ("brier", "hinge"), 0.3),
 )  # fmt: skip
 
 
