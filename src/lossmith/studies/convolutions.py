@@ -284,7 +284,8 @@ def _template() -> Measured:
     for _ in range(50):
         scene, face, place = hidden_template(rng)
         scores = correlated(scene, face)
-        hits += np.unravel_index(scores.argmax(), scores.shape) == place
+        row, column = np.unravel_index(scores.argmax(), scores.shape)
+        hits += (int(row), int(column)) == place
     return f"{hits} of 50 places found at the highest score", "no number in source", "template in noise of its own size", {"hits": float(hits)}  # fmt: skip
 
 

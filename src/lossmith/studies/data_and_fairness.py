@@ -219,7 +219,10 @@ def _fair(seeds: int) -> Row:
 
 
 def _quality(seeds: int) -> Row:
-    found, repaired, outliers, robust, squared = 0, 0, [], [], []
+    found, repaired = 0, 0
+    outliers: list[Any] = []
+    robust: list[Any] = []
+    squared: list[Any] = []
     for seed in range(seeds):
         table = _table(seed)
         data = lossmith.load(table, target="bought")

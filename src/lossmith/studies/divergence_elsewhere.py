@@ -195,7 +195,8 @@ def _ensembles(seeds: int) -> Row:
     from lossmith.divergence import kl_divergence
 
     text, values = _compared(*_by_criterion("random_forest:n_estimators=50", max(3, seeds // 2), max_depth=8))
-    soft, hard = [], []
+    soft: list[Any] = []
+    hard: list[Any] = []
     weights = np.random.default_rng(403).normal(size=(4, 3))
     for seed in range(seeds):
         rng = np.random.default_rng([404, seed])

@@ -214,7 +214,8 @@ def _local(seeds: int) -> Row:
     exact = float(np.abs(ours - theirs.values).max())
     flat = shap.explainers.Exact(line.predict, masker)(chosen, silent=True).values
     closed = float(np.abs(flat - line.coef_ * (chosen - background.mean(axis=0))).max())
-    lime_gaps, agreement = [], []
+    lime_gaps: list[Any] = []
+    agreement: list[Any] = []
     for seed, row in enumerate(chosen):
         explainer = LimeTabularExplainer(X, mode="regression", discretize_continuous=False, random_state=seed)
         for model, kept in ((line, lime_gaps), (network, agreement)):

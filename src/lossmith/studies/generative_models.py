@@ -235,12 +235,13 @@ def _modes(quick: bool) -> list[Row]:
     from lossmith.generative import compare_objectives, ring_of_gaussians
 
     names = ["relativistic", "fgan_js", "fgan_kl", *(() if quick else ("non_saturating",))]
+    settings: dict[str, Any] = {"steps": 60, "batch_size": 64} if quick else {"steps": 3000}
     found = compare_objectives(
         ring_of_gaussians(),
         names,
         seeds=2 if quick else 5,
         first_seed=100,
-        **({"steps": 60, "batch_size": 64} if quick else {"steps": 3000}),
+        **settings,
     )
     means = {name: float(values.mean()) for name, values in found.scores["kl_to_uniform"].items()}
     worst = {name: int(values.min()) for name, values in found.scores["modes"].items()}
@@ -297,7 +298,7 @@ def _uses(quick: bool) -> list[Row]:
         shown(
             "H-G09", CLAIMS["H-G09"], f"conditional: means of the classes {made[0]:+.2f} and {made[1]:+.2f} (-1 and +1 in the data)",
             {"low": made[0], "high": made[1]},
-            remark="conditional, WGAN with clipping and with gradient penalty are built (see H-G10); progressive growing, CycleGAN, "
+            remark="conditional, WGAN with clipping and with gradient penalty are built; progressive growing, CycleGAN, "
             "StarGAN and StyleGAN are not",
         ),
     ]  # fmt: skip
