@@ -49,7 +49,7 @@ SITUATIONS = (
         ("poisson", "tweedie", "mean_squared_error"),
         "The head is exponential, so that no prediction is negative, and large counts may vary more; by squared error itself it need not be better. `tweedie` is for amounts that are often exactly 0.",
         ("choosing L-G03",),
-        ("lossmith compare people.csv --target visits --losses poisson,mse,tweedie",),
+        ("lossmith compare people.csv --target visits --task regression --losses poisson,mse,tweedie",),
     ),
     Situation(
         "Positive amounts over orders of magnitude", "prices, sizes, durations",
