@@ -261,7 +261,7 @@ def _lenet(*, quick: bool, progress: Progress | None) -> Found:
         result = _trained(
             "fashion_mnist:n_samples=7000" if quick else "fashion_mnist",
             model=f"lenet:initializer={name}", losses=CE, optimizer="sgd:momentum=0.9", learning_rate=0.001,
-            learning_rates="configured", batch_size=64, epochs=1 if quick else 10, seeds=2 if quick else 5,
+            learning_rates="configured", batch_size=64, epochs=1 if quick else 10, seeds=2 if quick else 3,
             protocol="published", progress=progress,
         )  # fmt: skip
         found[name] = result.trials["accuracy"].to_numpy()
