@@ -182,7 +182,9 @@ def execute(command: Command, folder: Path, kept: Path) -> None:
             assert program == "lossmith", f"nobody runs {program}: list it in docs/examples.md"
             code, given, messages = call(words, given)
             # 1 says that something was found, 3 that it is undecided
-            assert code in (0, 1, 3) and not re.search(r"^error:", messages, re.MULTILINE), f"exit code {code}: {messages[-2000:]}"
+            assert code in (0, 1, 3) and not re.search(r"^error:", messages, re.MULTILINE), (
+                f"exit code {code}: {messages[-2000:]}"
+            )
             assert given.strip() or messages.strip() or "--quiet" in words
         if place is not None:
             place.write_bytes(given)
