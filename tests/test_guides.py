@@ -28,7 +28,7 @@ def test_the_guide_shows_rows_of_the_ledger_as_they_are() -> None:
     from lossmith.losses import EVERY
 
     page = CHOOSING.choosing_page(EVERY)
-    shown = re.findall(r"^\| ([A-Z]-N?\d+|H-\w+|T-\d+) \| .* \| (.+?) \|$", page, re.MULTILINE)
+    shown = re.findall(r"^\| ([A-Z]-[A-Z]?\d+|H-\w+|T-\d+) \| .* \| (.+?) \|$", page, re.MULTILINE)
     rows = {
         row["id"]: row
         for path in (ROOT / "docs" / "ledger").glob("*.json")

@@ -10,7 +10,7 @@ from lossmith._errors import InvalidInputError, UnknownNameError
 from lossmith.compare.plan import make_plan, select_losses
 from lossmith.compare.run import Execution, Memory, execute, plan_for
 from lossmith.compare.trials import choose_rates, head_programs, is_collapsed
-from lossmith.losses import get
+from lossmith.losses import Interval, Loss, Parameter, get
 
 SMALL = {"epochs": 3, "seeds": 2, "learning_rates": "configured"}
 
@@ -261,3 +261,17 @@ def test_plan_counts_its_runs():
     assert plan.n_runs == 2 * 5 * 7
     assert plan.settings.learning_rates[2] == 0.01
     np.testing.assert_allclose(np.diff(np.log(plan.settings.learning_rates)), np.log(3), rtol=1e-3)
+
+
+def test_a_loss_in_no_catalogue_is_compared_to_the_end() -> None:
+    def fourth(xp, raw, target, *, scale):
+        return ((raw - target) / scale) ** 4
+
+    own = Loss(
+        name="my_fourth", task="regression", function=fourth, head=get("mse").head, encoding="standardized",
+        interval=Interval(), elicits="numeric", convex=True, smooth=True, formula="z^4", gradient="4 z^3",
+        parameters=(Parameter("scale", 1.0, Interval(0, closed_low=False), "size of ordinary errors"),),
+        when="Here.", when_not="Elsewhere.", reference="None",
+    )  # fmt: skip
+    result = lossmith.compare("regression", losses=[own, own.configured(scale=2.0), "mse"], seeds=2, epochs=2)
+    assert {one.loss for one in result.standings} == {"my_fourth", "my_fourth:scale=2", "mean_squared_error"}

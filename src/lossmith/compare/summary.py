@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from lossmith._checks import Finding
+from lossmith._errors import UnknownNameError
 from lossmith.compare import inspection, recommend, statistics, verdicts
 from lossmith.compare import metrics as metrics_module
 from lossmith.compare._spec import Baseline, Comparison, Curve, DataSummary, Estimate, Settings, Standing
@@ -165,7 +166,7 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         pictures=pictures(plan, runs, seats, loss=best.loss),
         factors=factor_verdicts(plan, settings, scores, by_row, failure, looks=evidence.looks),
     )
-    chosen = select_losses(list(plan.settings.losses), plan.dataset.task, protocol=plan.settings.protocol)
+    chosen = [_record(plan, label) for label in plan.settings.losses]
     found = examine(
         comparison,
         losses={f"{loss}{variant.suffix}": loss for loss in chosen for variant in plan.variants},
@@ -173,6 +174,17 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         rows_resampled=shared_split and plan.metric.rows is not None,
     )
     return replace(comparison, findings=(*_clipped_targets(plan), *found, *_of_inputs(plan, seats)))
+
+
+def _record(plan: Plan, label: str) -> Loss:
+    """Return the loss of a label; one of the user's own is in no catalogue."""
+    trained = {str(loss): loss for loss in plan.losses}
+    if label in trained:
+        return trained[label]
+    try:
+        return select_losses([label], plan.dataset.task, protocol=plan.settings.protocol)[0]
+    except UnknownNameError:
+        return trained[plan.shared[label]]  # the user's, trained as the one whose gradient it has
 
 
 def _of_inputs(plan: Plan, seats: Seats) -> list[Finding]:

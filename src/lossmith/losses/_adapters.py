@@ -86,7 +86,7 @@ def _keras_class() -> Any:
 
         def __init__(
             self,
-            loss: str,
+            loss: str | Loss,
             name: str | None = None,
             reduction: str | None = "sum_over_batch_size",
             dtype: Any = None,
@@ -94,7 +94,8 @@ def _keras_class() -> Any:
             # the abstract-or-final rule yields here: Keras wants a subclass
             from lossmith.losses import get
 
-            self.loss = get(loss)
+            # a file holds the name; a loss of the user's own, which is in no catalogue, comes as it is
+            self.loss = get(loss) if isinstance(loss, str) else loss
             super().__init__(name=name or self.loss.name, reduction=reduction, dtype=dtype)
 
         def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -139,7 +140,7 @@ def as_keras(loss: Loss, *, reduction: str | None = "sum_over_batch_size", name:
     >>> float(huber(np.array([[1.0], [1.0]]), np.array([[0.0], [5.0]])))
     3.25
     """
-    return _keras_class()(loss.to_json(), name=name, reduction=reduction)
+    return _keras_class()(loss, name=name, reduction=reduction)
 
 
 def as_optax(loss: Loss) -> Callable[[Array, Array], Array]:
