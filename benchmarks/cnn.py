@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from cnn_work import BATCH, RUNS, WORK
-from turns import Line, description, measure, serve
+from turns import Line, closing, measure, serve
 
 REFERENCE = "PyTorch, channels last"
 
@@ -51,9 +51,7 @@ def page(lines: list[Line], *, turns: int, steps: int) -> str:
         "",
         "- lossmith trains through its engine: batches are gathered from bytes, every step can be frozen, states are kept.",
         "- The ratio is the median of the ratios within each turn.",
-        f"- {description()}.",
-        "",
-        "Measure it yourself: `python benchmarks/cnn.py`.",
+        *closing(__file__),
     ]
     return "\n".join(text) + "\n"
 

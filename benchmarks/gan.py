@@ -184,7 +184,7 @@ def child(peer: str, *, quick: bool) -> None:
 
 def page(found: dict[str, dict[str, float]]) -> str:
     """Return the result as a page."""
-    from turns import description
+    from turns import closing
 
     lines = [
         "# Speed of adversarial networks",
@@ -202,7 +202,7 @@ def page(found: dict[str, dict[str, float]]) -> str:
             f"| {peer} | {one['step'] * 1e3:.2f} ms | {BATCH[name] / one['step']:,.0f} | "
             f"{reference['step'] / one['step']:.2f} x | {one['megabytes']:,.0f} MB |"
         )
-    lines += ["", f"- {description()}.", "", "Measure it yourself: `python benchmarks/gan.py`."]
+    lines += ["", *closing(__file__)]
     return "\n".join(lines) + "\n"
 
 

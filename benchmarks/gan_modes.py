@@ -53,7 +53,7 @@ def measured(name: str, objective: str, *, seeds: int, steps: int | None) -> dic
 def page(found: dict[str, dict[str, Any]]) -> str:
     """Return the result as a page."""
     import numpy as np
-    from turns import description
+    from turns import closing
 
     lines = [
         "# Modes that adversarial networks find",
@@ -75,7 +75,7 @@ def page(found: dict[str, dict[str, Any]]) -> str:
             f"| {name} | {objective} | {len(modes)} | {one['steps']:,} | {modes.min()} | {quality.mean():.3f}, {quality.min():.3f} | "
             f"{kl.mean():.4f}, {kl.max():.4f} | {passed} of {len(modes)} | {one['seconds']:.0f} |"
         )
-    lines += ["", f"- {description()}.", "", "Measure it yourself: `python benchmarks/gan_modes.py`."]
+    lines += ["", *closing(__file__)]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turns import Line, description, measure, serve
+from turns import Line, closing, measure, serve
 
 BATCH, WINDOW, WIDTH, TOKENS, RATE = 128, 50, 300, 60, 1e-3
 REFERENCE = "PyTorch"
@@ -125,9 +125,7 @@ def page(lines: list[Line], *, turns: int, steps: int) -> str:
         "- The ratio is the median of the ratios within each turn.",
         "- lossmith takes each step by two threads with half of the rows each, and writes the gradient of the layers by hand: the products that do "
         "not depend on the state are one product over all steps.",
-        f"- {description()}.",
-        "",
-        "Measure it yourself: `python benchmarks/lstm.py`.",
+        *closing(__file__),
     ]
     return "\n".join(shown) + "\n"
 

@@ -107,6 +107,11 @@ def measure(script: str, amounts: Mapping[str, int], *, turns: int, steps: int) 
     ]
 
 
+def closing(script: str) -> list[str]:
+    """Return the last lines of a page: machine and versions, and the script that measures it again."""
+    return [f"- {description()}.", "", f"Measure it yourself: `python benchmarks/{Path(script).name}`."]
+
+
 def description() -> str:
     """Return the machine and the versions in words."""
     import importlib.metadata as metadata

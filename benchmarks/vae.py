@@ -102,7 +102,7 @@ def measured(peer: str, targets: str, epochs: int) -> dict[str, float]:
 
 def page(found: dict[tuple[str, str], dict[str, float]], epochs: int) -> str:
     """Return the result as a page."""
-    from turns import description
+    from turns import closing
 
     lines = [
         "# Speed of a variational autoencoder",
@@ -123,7 +123,7 @@ def page(found: dict[tuple[str, str], dict[str, float]], epochs: int) -> str:
                 f"| {'grey' if targets == 'none' else 'binarised'} | {peer} | {one['seconds']:.1f} | "
                 f"{one['seconds'] / reference:.2f} x | {one['negative_elbo']:.2f} | {one['megabytes']:,.0f} MB |"
             )
-    lines += ["", f"- {description()}.", "", "Measure it yourself: `python benchmarks/vae.py`."]
+    lines += ["", *closing(__file__)]
     return "\n".join(lines) + "\n"
 
 

@@ -63,7 +63,7 @@ def measured(targets: str, *, seeds: int, epochs: int, rows: int, importance: in
 
 def page(found: dict[str, dict[str, Any]], *, seeds: int, epochs: int) -> str:
     """Return the result as a page."""
-    from turns import description
+    from turns import closing
 
     lines = [
         "# Likelihoods of a variational autoencoder",
@@ -83,7 +83,7 @@ def page(found: dict[str, dict[str, Any]], *, seeds: int, epochs: int) -> str:
             f"| {WORDS[targets]} | {interval(one['negative_elbo'])} | {REFERENCE[targets][0]:.2f} | {parts} | "
             f"{min(one['active'])} to {max(one['active'])} | {weighted} | {REFERENCE[targets][1]:.2f} | {one['seconds']:.0f} |"
         )
-    lines += ["", f"- {description()}.", "", "Measure it yourself: `python benchmarks/vae_likelihood.py`."]
+    lines += ["", *closing(__file__)]
     return "\n".join(lines) + "\n"
 
 

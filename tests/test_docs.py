@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
 import re
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from documented import docs_script
 from lossmith import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load(name: str):
-    """Import a script of `docs`, which is no package."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
-
-
-BUILD, PAGES = load("build"), load("pages")
+BUILD, PAGES = docs_script("build"), docs_script("pages")
 CATALOGUES = PAGES.catalogues()
 RECORDS = [(kind, record) for kind, catalogue in CATALOGUES.items() for record in catalogue.values()]
 

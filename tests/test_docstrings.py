@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ import pytest
 
 import docstrings
 from docstrings import Public
+from documented import docs_script
 
 ROOT = Path(__file__).resolve().parents[1]
 # what is still to be written: the list may only become shorter
@@ -93,17 +93,9 @@ def test_what_is_lacking_is_noticed(old, new, expected, monkeypatch) -> None:
     assert docstrings.lacking(Public("x", good)) == expected
 
 
-def load(name: str):
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return __import__(name)
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
-
-
 def test_every_source_of_a_docstring_is_in_the_bibliography() -> None:
     """`docs/references.bib` is written from them; here is that none is lost on the way, and that keys are unique."""
-    page, pages = load("reference_page"), load("pages")
+    page, pages = docs_script("reference_page"), docs_script("pages")
     bib = (ROOT / "docs" / "references.bib").read_text(encoding="utf-8")
     keys = re.findall(r"^@misc\{(\w+),$", bib, re.MULTILINE)
     assert len(keys) == len(set(keys)) > 240
@@ -142,5 +134,5 @@ def test_every_source_of_a_docstring_is_in_the_bibliography() -> None:
     ],
 )  # fmt: skip
 def test_works_are_read_from_a_line(text, expected) -> None:
-    found = load("reference_page").works(text)
+    found = docs_script("reference_page").works(text)
     assert [(work.authors, work.title, work.year, work.stem) for work in found] == expected

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+from documented import docs_script
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load(name: str):
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
-
-
-CHOOSING, GALLERY, COMPARISON = load("choosing_page"), load("gallery_page"), load("comparison_page")
+CHOOSING, GALLERY, COMPARISON = (
+    docs_script("choosing_page"),
+    docs_script("gallery_page"),
+    docs_script("comparison_page"),
+)
 
 
 def test_the_guide_shows_rows_of_the_ledger_as_they_are() -> None:

@@ -79,4 +79,4 @@ def _same(store: Store, plan: Plan, options: dict[str, Any]) -> int | None:
     ended = [row.run for row in rows if store.result(row.run) is not None]
     if ended:
         return max(ended)
-    return max(rows, key=lambda row: (len(store.groups(row.run)), row.run)).run if rows else None
+    return max(rows, key=lambda row: (len(store.group_keys(row.run)), row.run)).run if rows else None

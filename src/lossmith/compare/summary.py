@@ -166,7 +166,8 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
         pictures=pictures(plan, runs, seats, loss=best.loss),
         factors=factor_verdicts(plan, settings, scores, by_row, failure, looks=evidence.looks),
     )
-    chosen = [_record(plan, label) for label in plan.settings.losses]
+    trained = {str(loss): loss for loss in plan.losses}
+    chosen = [trained.get(label) or _untrained(plan, label, trained) for label in plan.settings.losses]
     found = examine(
         comparison,
         losses={f"{loss}{variant.suffix}": loss for loss in chosen for variant in plan.variants},
@@ -176,11 +177,8 @@ def summarise(plan: Plan, evidence: Evidence, seats: Seats, *, versions: Mapping
     return replace(comparison, findings=(*_clipped_targets(plan), *found, *_of_inputs(plan, seats)))
 
 
-def _record(plan: Plan, label: str) -> Loss:
-    """Return the loss of a label; one of the user's own is in no catalogue."""
-    trained = {str(loss): loss for loss in plan.losses}
-    if label in trained:
-        return trained[label]
+def _untrained(plan: Plan, label: str, trained: Mapping[str, Loss]) -> Loss:
+    """Return the loss of a label that another one is trained for; the user's own is in no catalogue."""
     try:
         return select_losses([label], plan.dataset.task, protocol=plan.settings.protocol)[0]
     except UnknownNameError:
