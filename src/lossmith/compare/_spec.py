@@ -84,7 +84,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A model that every network must beat: majority or mean, linear, gradient boosting."""
+    """A model that every network must beat: majority or mean, linear, gradient boosting.
+
+    Attributes
+    ----------
+    name : str
+    metrics : mapping of str to Estimate
+        Each test metric with its interval over seeds.
+    """
 
     name: str
     metrics: Mapping[str, Estimate]
@@ -120,7 +127,18 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Calibration diagram of one loss, pooled over seeds: arrays of shape (n_bins,)."""
+    """Calibration diagram of one loss, pooled over seeds.
+
+    Attributes
+    ----------
+    loss : str
+    predicted : ndarray of shape (n_bins,)
+        Mean predicted probability of the rows of a bin.
+    observed : ndarray of shape (n_bins,)
+        Share of these rows that are of the class.
+    count : ndarray of shape (n_bins,)
+        Rows of the bin.
+    """
 
     loss: str
     predicted: np.ndarray
@@ -155,7 +173,27 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """What the report says about the data."""
+    """What the report says about the data.
+
+    Attributes
+    ----------
+    name, task : str
+    n_samples, n_features, n_inputs : int
+        Rows, columns as given, and inputs of the network after encoding.
+    target_name : str
+    class_names, class_counts : tuple
+        One entry for each class; empty for regression.
+    n_train, n_validation, n_test : int
+        Rows of each part.
+    fingerprint : str
+        Hash of values, names and kinds: equal data have equal fingerprints.
+    source : str
+        What `lossmith.data.load` takes to read them again.
+    decisions : tuple of str
+        What was decided about columns, one sentence each.
+    columns : tuple of mappings
+        Name, kind and summary of each column.
+    """
 
     name: str
     task: str
@@ -202,6 +240,10 @@ class Settings:
         Share of training labels replaced at random.
     seed : int
         Seed from which all others are drawn.
+    level : float
+        Confidence level of intervals and verdicts.
+    extra : mapping
+        What one kind of comparison alone has, such as the schedules or how the data were read.
     """
 
     losses: tuple[str, ...]

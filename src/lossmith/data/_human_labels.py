@@ -34,7 +34,18 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class HumanLabels:
-    """Labels that people gave to images of another set; the attributes are those of `ImageSet`."""
+    """Labels that people gave to images of another set.
+
+    Attributes
+    ----------
+    name, description : str
+    file : str
+        Name of the file with the labels.
+    places : tuple of str
+        Folders below `LOSSMITH_DATA` (or `--data-dir`) in which it is looked for.
+    reference, licence : str
+    aliases : tuple of str
+    """
 
     name: str
     description: str

@@ -97,6 +97,16 @@ def load_image_set(source: str, *, name: str | None = None, data_dir: str | os.P
         Its files are neither in a folder nor to be fetched, or they are damaged.
     InvalidInputError
         A parameter it does not have.
+
+    Examples
+    --------
+    With the files of CIFAR-10 in the folder that LOSSMITH_DATA names, `load_image_set("cifar10:n_samples=6000")` gives 6,000 rows; what a set
+    does not have is refused before any file is looked for:
+
+    >>> load_image_set("cifar10:rows=6000")
+    Traceback (most recent call last):
+    ...
+    lossmith._errors.InvalidInputError: cifar10 has no parameter 'rows'; one of: 'n_samples'
     """
     from lossmith.data import _human_labels
 

@@ -91,8 +91,8 @@ def energy_distance(
 
     Its other parameters and errors are those of `kl_divergence`.
 
-    Use it as a metric between distributions on a line that is gentle with far outliers. Parameters and errors as for
-    `wasserstein_distance`.
+    Use it as a metric between distributions on a line that is gentle with far outliers. `support` holds the places of the outcomes,
+    shape `(n_outcomes,)`, rising, as for `wasserstein_distance`.
 
     Examples
     --------

@@ -221,7 +221,8 @@ def sweep(data: Any, family: str, values: Sequence[float] | np.ndarray) -> Sweep
         Probabilities or counts, as for `approximate`.
     family : str
         A discrete family of one free parameter, such as `binom` or `poisson`.
-    values : sequence of float
+    values : sequence of float, shape (n_values,)
+        Values of the parameter to try, in its unit.
 
     Raises
     ------

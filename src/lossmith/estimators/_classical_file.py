@@ -81,6 +81,15 @@ def save_classical(estimator: Any, path: tensor_file.PathType) -> None:
         It is made of types that `load_classical` would refuse.
     ModelFileError
         The path cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.dummy import DummyClassifier
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_classical(DummyClassifier().fit([[0.0], [1.0]], [1, 1]), f"{folder}/majority.skops")
+    ...     Path(f"{folder}/majority.skops").exists()
+    True
     """
     skops = _skops()
     try:
@@ -111,6 +120,16 @@ def load_classical(path: tensor_file.PathType) -> Any:
         skops is not installed.
     ModelFileError
         The file misses, is damaged, holds types that are not trusted, or takes more than 4 GiB or a minute to open.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.linear_model import LinearRegression
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_classical(LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0]), f"{folder}/line.skops")
+    ...     again = load_classical(f"{folder}/line.skops")
+    >>> again.predict([[2.0]]).round(9).tolist()
+    [5.0]
     """
     skops = _skops()
     name = repr(str(path))

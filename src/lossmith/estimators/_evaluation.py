@@ -255,6 +255,27 @@ def importance(
 ) -> pl.DataFrame:
     """Return how much the score falls when each input is shuffled, largest first, on rows the estimator has not seen.
 
+    Use it to see what a fitted model relies on. Inputs that tell the same share the fall, so that each may look unimportant.
+
+    Parameters
+    ----------
+    estimator : fitted estimator of scikit-learn or lossmith
+    X : array of shape (n_samples, n_features)
+    y : array of shape (n_samples,)
+    names : sequence of str, optional
+        Names of the inputs; x0, x1, ... if not given.
+    repeats : int
+        How often each input is shuffled.
+    scoring : str, optional
+        A scorer of scikit-learn; the estimator's own `score` if not given.
+    seed : int
+        Draws the shuffles.
+
+    Raises
+    ------
+    ShapeError
+        Another number of names than of inputs.
+
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression
@@ -330,6 +351,14 @@ def fairness(target: Any, predicted: Any, group: Any) -> pl.DataFrame:
     ------
     MissingExtraError
         fairlearn is not installed.
+    ShapeError, InvalidInputError
+        Arrays of different lengths, classes other than 0 and 1.
+
+    Examples
+    --------
+    >>> found = fairness([1, 0, 1, 0], [1, 0, 1, 1], ["a", "a", "b", "b"])
+    >>> found.select("group", "selection_rate").rows()
+    [('a', 0.5), ('b', 1.0), ('difference', 0.5), ('ratio', 0.5)]
     """
     try:
         from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate

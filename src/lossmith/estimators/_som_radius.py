@@ -30,6 +30,11 @@ def suggest_radius(X: Any, *, rows: int, columns: int, rule: str = "side", n_clu
         Half of the longer side (5 of 10 x 10, 50 of 100 x 100); 4 for standardised data; 1 for data in [0, 1]; the
         distance of the two closest centroids of `n_clusters` clusters, in units of the data.
 
+    Raises
+    ------
+    UnknownNameError
+        A rule that is none of the four.
+
     Examples
     --------
     >>> suggest_radius(np.zeros((3, 1)), rows=10, columns=10)

@@ -41,6 +41,7 @@ class Likelihood:
     discrete : bool
         Whether it gives probabilities (so that log-likelihoods are at most 0) and not densities.
     formula, when, reference : str
+    aliases : tuple of str
     """
 
     name: str

@@ -69,6 +69,7 @@ class Objective:
         LaTeX.
     reference : str
     parameters : mapping of str to float
+    aliases : tuple of str
     """
 
     name: str

@@ -119,6 +119,11 @@ def classifier_score(probabilities: Any) -> float:
     ----------
     probabilities : array of shape (n_samples, n_classes)
 
+    Raises
+    ------
+    ShapeError
+        Probabilities that are no table, or no rows.
+
     Source: Salimans and others, Improved techniques for training GANs, 2016 (with a classifier of one's own here).
 
     Examples

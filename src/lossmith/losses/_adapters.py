@@ -213,6 +213,16 @@ def as_torch(loss: Loss, *, reduction: str = "mean") -> Any:
         `reduction` is not "mean", "sum" or "none".
     MissingExtraError
         PyTorch is not installed.
+
+    Examples
+    --------
+    PyTorch is no dependency of lossmith; where it is installed, `as_torch(loss)(raw, target).backward()` works as for its own losses.
+
+    >>> from lossmith import losses
+    >>> as_torch(losses.get("huber"), reduction="median")
+    Traceback (most recent call last):
+    ...
+    lossmith._errors.InvalidInputError: reduction 'median'; expected "mean", "sum" or "none"; use "mean"
     """
     if reduction not in ("mean", "sum", "none"):
         raise InvalidInputError(f"reduction {reduction!r}", expected='"mean", "sum" or "none"', advice='use "mean"')

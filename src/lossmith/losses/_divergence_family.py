@@ -81,6 +81,9 @@ def f_divergence(name: str, generator: Callable[[Namespace, Array], Array], *, f
     **fields
         Other fields of `Loss`, such as `robust=True`.
 
+    The loss takes raw outputs and targets of shape `(n_samples, n_classes)` and gives values of shape `(n_samples,)`, in nats where f is that of a
+    divergence in nats.
+
     Examples
     --------
     >>> import numpy as np

@@ -52,6 +52,12 @@ def number(value: float) -> str:
 class Interval:
     """An interval of the real line, each end open or closed; infinite ends are always open.
 
+    Attributes
+    ----------
+    low, high : float
+    closed_low, closed_high : bool
+        Whether the end belongs to it.
+
     Examples
     --------
     >>> str(Interval(0, math.inf, closed_high=False))

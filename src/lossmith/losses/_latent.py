@@ -109,6 +109,11 @@ def warm_up(step: int, *, steps: int, cycles: int = 1, shape: Literal["linear", 
         1 rises over all steps.
     shape : {"linear", "cosine"}
 
+    Raises
+    ------
+    InvalidInputError
+        A negative step, no steps, no cycles, another shape.
+
     Source: Bowman and others, Generating sentences from a continuous space, 2016; Fu and others, Cyclical annealing
     schedule, 2019.
 

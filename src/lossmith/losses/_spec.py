@@ -76,6 +76,8 @@ class Loss:
         The twins that equal this loss on raw outputs, as Python to paste, parameters in braces: "keras", "torch"
         and "keras_class_ids" (targets are ids instead of rows) make a loss object, "optax" calls one on `raw` and `target`, "sklearn" makes an estimator.
     aliases : tuple of str
+    registered : Loss or None
+        The record with default parameters that this one was configured from.
 
     Examples
     --------

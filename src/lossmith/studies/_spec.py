@@ -72,6 +72,9 @@ class Study:
         Ids of every row that `run` returns.
     run : callable
         `run(quick=..., progress=...) -> StudyResult`; it uses the public interface of lossmith alone.
+    reference : str
+        The source document.
+    aliases : tuple of str
     by_claim : bool
         `run` also takes `claims`, the ids to measure, and leaves the others out.
     """

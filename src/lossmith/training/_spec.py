@@ -44,6 +44,16 @@ class Procedure(Protocol):
         Activations for each row in the widest layer: what evaluation needs room for.
     exact_batches : bool
         Whether rows of weight 0 that fill a batch would change the result (batch statistics, random layers).
+
+    Examples
+    --------
+    >>> from lossmith import losses, models
+    >>> from lossmith.training import GradientProcedure
+    >>> from lossmith.training.optimizers import make_optimizer
+    >>> network = models.get("mlp:hidden=4").network((2,), 1)
+    >>> one: Procedure = GradientProcedure(network, make_optimizer("sgd"), [losses.get("mse")], [0])
+    >>> one.predict(one.init(seed=0), np.zeros((3, 2), np.float32)).shape
+    (3, 1)
     """
 
     @property
@@ -196,6 +206,8 @@ class GroupResult:
         Epoch (from 1) the weights belong to; 0 if no epoch had a finite loss on the watched part.
     last_epoch : ndarray of shape (n_seeds, n_configurations), int32
         Last epoch that was trained.
+    seconds : float
+        Wall time of the training.
     """
 
     seeds: tuple[int, ...]

@@ -21,6 +21,20 @@ class Checkpoints(Protocol):
     """Where runs that are trained one after the other leave their state after every epoch.
 
     Use it so that a long run goes on where it was stopped.
+
+    Examples
+    --------
+    >>> class InMemory:
+    ...     def __init__(self):
+    ...         self.states = {}
+    ...     def load(self, run):
+    ...         return self.states.get(run)
+    ...     def save(self, run, arrays):
+    ...         self.states[run] = dict(arrays)
+    >>> kept: Checkpoints = InMemory()
+    >>> kept.save("0-0", {"epoch": np.array([3])})
+    >>> kept.load("0-0")["epoch"].tolist(), kept.load("0-1")
+    ([3], None)
     """
 
     def load(self, run: str) -> dict[str, np.ndarray] | None:

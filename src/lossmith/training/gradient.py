@@ -62,6 +62,15 @@ class GradientProcedure:
     ------
     InvalidInputError
         The optimiser follows a schedule of its own, which leaves no learning rate to set for each run.
+
+    Examples
+    --------
+    >>> from lossmith import losses, models
+    >>> from lossmith.training.optimizers import make_optimizer
+    >>> network = models.get("mlp:hidden=4").network((2,), 1)
+    >>> procedure = GradientProcedure(network, make_optimizer("adam"), [losses.get("mse")], [0])
+    >>> procedure.units, procedure.exact_batches
+    (1, False)
     """
 
     def __init__(

@@ -166,7 +166,8 @@ def loss_line(
     network : keras.Model
         Ends in raw scores.
     loss : Loss
-    inputs, targets : arrays
+    inputs : array of shape (n_samples, ...)
+    targets : array of shape (n_samples,) or (n_samples, units)
         Rows to average over, targets in the encoding of the loss.
     to : sequence of ndarray, optional
         Trainable weights of another network of this architecture: 1 is there.
