@@ -250,7 +250,14 @@ def test_poisson_deviance_at_zero():
     assert METRICS["mean_poisson_deviance"](np.array([[0.0], [3.0]]), np.array([0.0])).tolist() == [0.0, 6.0]
     assert METRICS["mean_poisson_deviance"](np.array([[0.0]]), np.array([1.0])).tolist() == [np.inf]
     with pytest.raises(DomainError, match="0 or more"):
-        METRICS["mean_poisson_deviance"](np.array([[-1.0]]), np.array([1.0]))
+        METRICS["mean_poisson_deviance"](np.array([[1.0]]), np.array([-1.0]))
+
+
+def test_a_run_that_predicts_below_zero_leaves_the_others_their_deviance():
+    predicted = np.array([[-0.1, 2.0], [1.0, 2.0], [np.nan, 2.0]])
+    found = METRICS["mean_poisson_deviance"](predicted, np.array([1.0, 1.0]))
+    assert found[0] == np.inf and np.isnan(found[2])
+    assert found[1] == pytest.approx(sk.mean_poisson_deviance([1.0, 1.0], predicted[1]))
 
 
 def test_one_row():

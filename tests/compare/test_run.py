@@ -6,7 +6,7 @@ import pytest
 
 import lossmith
 from lossmith import data as datasets
-from lossmith._errors import InvalidInputError, UnknownNameError
+from lossmith._errors import DomainError, InvalidInputError, UnknownNameError
 from lossmith.compare.plan import make_plan, select_losses
 from lossmith.compare.run import Execution, Memory, execute, plan_for
 from lossmith.compare.trials import choose_rates, head_programs, is_collapsed
@@ -201,6 +201,12 @@ def test_every_metric_is_shown_and_margin_losses_are_calibrated():
     for line in lines.values():
         assert set(line.metrics) >= {"accuracy", "balanced_accuracy", "roc_auc", "log_loss", "brier_score"}
         assert 0 < line.metrics["log_loss"].mean < 1
+
+
+def test_targets_outside_the_domain_of_the_metric_are_refused_before_training():
+    with pytest.raises(DomainError, match="targets from -"):
+        plan_for("regression", metric="mean_poisson_deviance")
+    assert plan_for("diabetes", metric="mean_poisson_deviance").metric.name == "mean_poisson_deviance"
 
 
 def test_a_users_own_body_is_compared():

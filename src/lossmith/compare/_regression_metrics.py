@@ -153,24 +153,31 @@ def pinball(value: Floats, target: Floats, *, quantile: float = 0.5) -> Floats:
 
 
 def poisson_deviance_rows(value: Floats, target: Floats) -> Floats:
-    """Return the Poisson deviance of each row; infinite for a prediction of 0 where the target is positive."""
+    """Return the Poisson deviance of each row; infinite for a prediction below 0, or of 0 where the target is positive."""
     value, target = _pair(value, target)
-    if (target < 0).any() or (value < 0).any():
+    if (target < 0).any():
         raise DomainError(
-            f"values from {min(float(np.nanmin(value)), float(target.min())):g}",
-            expected="counts and predictions of 0 or more",
+            f"targets from {float(target.min()):g}",
+            expected="counts of 0 or more",
             advice="use root_mean_squared_error for targets that may be negative",
         )
     positive = target > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithm = np.where(positive, target * np.log(np.where(positive, target, 1.0) / value), 0.0 * value)
-        return 2.0 * (logarithm - target + value)
+        # no Poisson law has a negative mean: one such run must not take the others' numbers away
+        return np.where(value < 0, np.inf, 2.0 * (logarithm - target + value))
 
 
 def mean_poisson_deviance(value: Floats, target: Floats) -> Floats:
     r"""Return the mean Poisson deviance.
 
-    Use it for counts. $\frac{2}{n} \sum_i (y_i \log (y_i / \hat{y}_i) - y_i + \hat{y}_i)$ with $0 \log 0 = 0$.
+    Use it for counts. $\frac{2}{n} \sum_i (y_i \log (y_i / \hat{y}_i) - y_i + \hat{y}_i)$ with $0 \log 0 = 0$;
+    infinite for a run that predicts below 0 anywhere, or 0 where the target is positive.
+
+    Raises
+    ------
+    DomainError
+        A target below 0.
 
     Source: McCullagh and Nelder, Generalized linear models, 1989.
 

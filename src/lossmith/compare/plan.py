@@ -355,6 +355,10 @@ def _metric(name: str | None, dataset: Dataset) -> metrics.Metric:
         raise InvalidInputError(
             f"metric {chosen.name!r} for a {dataset.task} task", expected="one of: " + ", ".join(fitting)
         )
+    if chosen.needs == "value":
+        chosen(
+            dataset.target[None].astype(np.float64), dataset.target
+        )  # targets outside its domain are refused before any training
     return chosen
 
 
