@@ -112,7 +112,8 @@ def _count(values: np.ndarray, table: Lookup) -> Counted:
     cells = np.zeros(table.n_cells, np.int64)
     width = len(table.inside) + 1
     codes = np.zeros(width * table.size, np.int64)
-    shift = float(table.edges[len(table.edges) // 2]) if len(table.edges) else 0.0
+    # the grid begins where moments are taken from, so that one subtraction serves both
+    shift = table.low if table.size else float(table.edges[0]) if len(table.edges) else 0.0
     n = n_missing = n_infinite = 0
     total = squares = 0.0
     low, high = np.inf, -np.inf
@@ -136,7 +137,8 @@ def _count(values: np.ndarray, table: Lookup) -> Counted:
             total += added
             squares += float(np.einsum("i,i", moved, moved))  # BLAS would start threads of its own
         if table.size:
-            codes += _codes(chunk, table, scratch)
+            # an infinite value has been taken out of what was moved
+            codes += _codes(chunk, moved if finite is chunk else chunk - shift, table, scratch)
         else:
             cells += np.bincount(np.searchsorted(table.edges, chunk, side="right"), minlength=table.n_cells)
     if table.before is not None:
@@ -149,12 +151,13 @@ def _count(values: np.ndarray, table: Lookup) -> Counted:
     return Counted(cells, n_missing, n_infinite, n, shift + mean, max(0.0, squares - n * mean * mean), low, high)
 
 
-def _codes(chunk: np.ndarray, table: Lookup, scratch: tuple[np.ndarray, ...]) -> np.ndarray:
+def _codes(chunk: np.ndarray, moved: np.ndarray, table: Lookup, scratch: tuple[np.ndarray, ...]) -> np.ndarray:
     place, edge, index, above = (array[: len(chunk)] for array in scratch)
-    np.subtract(chunk, table.low, out=place)
-    np.multiply(place, table.scale, out=place)
-    np.fmax(place, 0.0, out=place)  # fmax and fmin: infinity times 0 is NaN and belongs to the only grid cell
-    np.fmin(place, table.size - 1, out=place)
+    if table.scale:
+        np.multiply(moved, table.scale, out=place)
+        np.clip(place, 0.0, table.size - 1, out=place)
+    else:
+        place[:] = 0.0  # infinity times 0 would be NaN and belongs to the only grid cell
     np.copyto(index, place, casting="unsafe")
     width = len(table.inside) + 1
     found = []

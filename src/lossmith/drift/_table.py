@@ -99,28 +99,31 @@ def _joined(expected: np.ndarray, loose: np.ndarray, least: float) -> list[list[
     """Return which neighbours make one cell: as few as hold enough, loose ones among themselves where they hold enough."""
     made: list[list[int]] = []
     open_cell: list[int] = []
+    amounts, is_loose = expected.tolist(), loose.tolist()  # plain numbers: an array of a few takes longer to add up
+    held, all_loose, last_loose = 0.0, True, False
 
-    def close() -> None:
+    def close(*, alone: bool) -> None:
+        nonlocal held, all_loose, last_loose
         # what is left of loose cells after one of them has closed belongs to it
-        if made and (expected[open_cell].sum() < least or (loose[open_cell].all() and loose[made[-1]].all())):
+        if made and not alone and (held < least or (all_loose and last_loose)):
             made[-1] += open_cell
+            last_loose = last_loose and all_loose
         else:
             made.append(list(open_cell))
+            last_loose = all_loose
         open_cell.clear()
+        held, all_loose = 0.0, True
 
-    for place in np.flatnonzero(expected):
-        if open_cell and loose[open_cell].all() and not loose[place] and expected[open_cell].sum() >= least:
-            close()
-        open_cell.append(int(place))
-        all_loose = bool(loose[open_cell].all())
-        if expected[open_cell].sum() >= (max(least, _LOOSE) if all_loose else least):
-            if all_loose:
-                made.append(list(open_cell))
-                open_cell.clear()
-            else:
-                close()
+    for place in np.flatnonzero(expected).tolist():
+        if open_cell and all_loose and not is_loose[place] and held >= least:
+            close(alone=False)
+        open_cell.append(place)
+        held += amounts[place]
+        all_loose = all_loose and is_loose[place]
+        if held >= (max(least, _LOOSE) if all_loose else least):
+            close(alone=all_loose)
     if open_cell:
-        close()
+        close(alone=False)
     return made
 
 
