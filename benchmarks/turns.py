@@ -121,5 +121,6 @@ def description() -> str:
         if line.startswith("model name"):
             cpu = line.partition(":")[2].strip()
             break
-    versions = [f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch", "numpy")]
+    installed = {one.name for one in metadata.distributions()}  # not every measurement needs PyTorch
+    versions = [f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch", "numpy") if name in installed]
     return f"cpu {cpu}, cores {os.cpu_count()}, python {platform.python_version()}, {', '.join(versions)}"
