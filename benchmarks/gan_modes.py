@@ -75,8 +75,28 @@ def page(found: dict[str, dict[str, Any]]) -> str:
             f"| {name} | {objective} | {len(modes)} | {one['steps']:,} | {modes.min()} | {quality.mean():.3f}, {quality.min():.3f} | "
             f"{kl.mean():.4f}, {kl.max():.4f} | {passed} of {len(modes)} | {one['seconds']:.0f} |"
         )
-    lines += ["", *closing(__file__)]
+    lines += ["", *[f"- {line}" for line in verdicts(found)], *closing(__file__)]
     return "\n".join(lines) + "\n"
+
+
+def verdicts(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return for each mixture what the quality of paired seeds says between objectives."""
+    import numpy as np
+
+    from lossmith.compare.verdicts import judge
+
+    lines = []
+    for mixture in BARS:
+        scores = {key.split(" ")[1]: np.array(one["quality"]) for key, one in found.items() if key.startswith(mixture)}
+        if len(scores) > 1:
+            judged = judge(scores, direction="higher", margin=0.02, failure=0.0, rng=np.random.default_rng(0))
+            for name, gap in judged.differences.items():
+                if gap is not None:
+                    lines.append(
+                        f"Quality on the {mixture}, paired by seed: {name} is {gap.verdict} against {judged.reference}, "
+                        f"[{gap.low:+.3f}, {gap.high:+.3f}] (band 0.02)."
+                    )
+    return lines
 
 
 def main() -> None:
