@@ -43,7 +43,7 @@ def measured(targets: str, *, seeds: int, epochs: int, rows: int, importance: in
 
     images = np.asarray(load_image_set("mnist").features)
     train, test = images[:rows], images[60_000:]
-    model = VariationalAutoencoder(likelihood="bernoulli", binarize=targets, epochs=epochs, decay="constant")
+    model = VariationalAutoencoder(likelihood="bernoulli", binarize=targets, epochs=epochs, decay="none")
     began = time.perf_counter()
     fitted = model.fit_seeds(train, range(seeds))
     seconds = time.perf_counter() - began
