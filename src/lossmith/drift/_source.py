@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,6 +118,10 @@ def _places(height: int, most: int) -> list[tuple[int, int]]:
     return [(int(start), length) for start in starts]
 
 
+def _rows_at_once(n_columns: int) -> int:
+    return min(BATCH, max(8192, _CELLS // max(1, n_columns)))
+
+
 def _file(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None) -> Source:
     place = find_file(path, data_dir=data_dir)
     with place.open("rb") as stream:
@@ -142,7 +147,7 @@ def _parquet(place: Path) -> Source:
 
 def _csv(frame: pl.LazyFrame, name: str, notes: tuple[str, ...]) -> Source:
     def parts(names: Sequence[str]) -> Iterator[pl.DataFrame]:
-        size = min(BATCH, max(8192, _CELLS // max(1, len(names))))
+        size = _rows_at_once(len(names))
         yield from frame.select(names).collect_batches(
             chunk_size=size, maintain_order=True, lazy=True, engine="streaming"
         )
@@ -170,7 +175,7 @@ def _lazy(frame: pl.LazyFrame, name: str, *, stored: bool = False) -> Source:
     height = int(frame.select(pl.len()).collect().item())
 
     def parts(names: Sequence[str]) -> Iterator[pl.DataFrame]:
-        size = min(BATCH, max(8192, _CELLS // max(1, len(names))))
+        size = _rows_at_once(len(names))
         chosen = frame.select(names)
         if (
             stored
@@ -189,9 +194,14 @@ def _lazy(frame: pl.LazyFrame, name: str, *, stored: bool = False) -> Source:
             ) from error
 
     def sample(names: Sequence[str], most: int) -> Batch:
-        chosen = frame.select(names)
-        # one after the other: each piece makes its reader open a whole group of rows
-        pieces = [chosen.slice(start, length).collect() for start, length in _places(height, most)]
+        chosen, size = frame.select(names), _rows_at_once(len(names))
+        pieces: list[pl.DataFrame] = []
+        # one after the other: each piece makes its reader open a whole group of rows, so that near places are taken from one
+        for _, near in itertools.groupby(_places(height, most), key=lambda place: place[0] // size):
+            places = list(near)
+            first, last = places[0][0], places[-1][0] + places[-1][1]
+            opened = chosen.slice(first, last - first).collect()
+            pieces += [opened.slice(start - first, length) for start, length in places]
         return {column.name: column for column in pl.concat(pieces).get_columns()}
 
     types = {column: str(dtype) for column, dtype in schema.items()}
