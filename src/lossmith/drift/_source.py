@@ -20,7 +20,7 @@ from lossmith.drift import _text
 
 __all__ = ["Batch", "Source", "open_source"]
 
-BATCH = 262_144  # rows of a batch of a file
+_BATCH = 18  # binary logarithm of the rows of a batch of a file, at most
 _CELLS = 2**23  # of a batch of a file, at most: 64 MB of numbers
 _TURNED = 65_536  # rows of an array turned at a time
 _SAMPLES = 32  # places from which a large file or table is sampled
@@ -119,7 +119,8 @@ def _places(height: int, most: int) -> list[tuple[int, int]]:
 
 
 def _rows_at_once(n_columns: int) -> int:
-    return min(BATCH, max(8192, _CELLS // max(1, n_columns)))
+    """Return a power of two: pieces of a file then begin where its groups of rows do, as these are powers of two by custom."""
+    return 2 ** min(_BATCH, max(13, (_CELLS // max(1, n_columns)).bit_length() - 1))
 
 
 def _file(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None) -> Source:
