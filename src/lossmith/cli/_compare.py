@@ -166,6 +166,7 @@ def add(app: typer.Typer) -> None:
         strict: Annotated[
             bool, typer.Option("--strict", help="Exit with 3 if a loss is undecided, 1 if a check found an error.")
         ] = False,
+        cluster: options.ClusterAddress = None,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
@@ -207,6 +208,7 @@ def add(app: typer.Typer) -> None:
                     "--noise": noise,
                     "--protocol published": protocol != "fair",
                     "--schedules": schedules,
+                    "--cluster": cluster,
                 },
                 save_model=save_model,
                 dry_run=dry_run,
@@ -248,6 +250,7 @@ def add(app: typer.Typer) -> None:
                 margin=margin,
                 protocol=protocol,  # type: ignore[arg-type]  # checked with everything else
                 time_limit=options.seconds(time_limit, option="--time-limit"),
+                cluster=cluster,
                 store=None if dry_run else keep,
                 seed=seed,
                 task=task,

@@ -12,6 +12,7 @@ from lossmith._errors import InvalidInputError
 from lossmith._names import split_names
 
 __all__ = [
+    "ClusterAddress",
     "DEFAULT_STORE",
     "Json",
     "Out",
@@ -44,6 +45,14 @@ Out = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="HTML file for the report.", rich_help_panel="Output"),
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="auto|local|HOST:PORT",
+        help="Train on the workers of a Ray cluster: the one this machine belongs to, Ray on this machine alone, or an address.",
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.", rich_help_panel="Output")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lossmith._cluster import Cluster, check_address, connected
 from lossmith._errors import InvalidInputError
 from lossmith._views import in_notebook, progress_display
 from lossmith.compare._spec import Protocol as ComparisonProtocol
@@ -18,6 +19,7 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Progress, execute, plan_for
 from lossmith.compare.store import Store
 from lossmith.compare.versions import versions
+from lossmith.compare.workers import groups_at_once
 from lossmith.data import Dataset
 from lossmith.losses import Loss
 
@@ -43,6 +45,7 @@ def compare(
     margin: float | None = None,
     protocol: ComparisonProtocol = "fair",
     time_limit: float | None = None,
+    cluster: str | None = None,
     store: PathType | None = None,
     save_model: PathType | None = None,
     seed: int = 0,
@@ -94,6 +97,9 @@ def compare(
     protocol : {"fair", "published"}
     time_limit : float
         Seconds after which no further group of runs begins.
+    cluster : str
+        Ray cluster whose workers train: "auto", the one that this machine belongs to; "local", Ray on this machine alone;
+        or its address. This process alone writes to the store, and the numbers are those of a machine with as many cores.
     store : path
         SQLite file that keeps every finished group, so that an interrupted comparison goes on where it stopped.
     save_model : path
@@ -119,6 +125,8 @@ def compare(
         Anything that does not fit: names, numbers, data; the message says what to do.
     StoreError
         The store cannot be written.
+    ClusterError
+        The cluster does not answer, or loses its workers again and again.
 
     Examples
     --------
@@ -162,21 +170,35 @@ def compare(
             advice="leave save_model out and export the runs you need with training.to_keras",
         )
 
+    if cluster is not None:
+        check_address(cluster)
+
     def carried_out(shown: Progress | None) -> Any:
+        with connected(cluster) as joined:
+            return _carried_out(joined, shown)
+
+    def _carried_out(joined: Cluster | None, shown: Progress | None) -> Any:
+        cores = groups_at_once(joined)
+        how: dict[str, Any] = {"cluster": joined, "progress": shown, "time_limit": time_limit, "clock": clock}
         if store is None:
-            outcome = execute(plan, progress=shown, time_limit=time_limit, clock=clock)
+            outcome = execute(plan, cores=cores, **how)
             write_winner(*(winner_file(outcome) if save_model is not None else (None, None)), save_model)
             return outcome.comparison
         with Store.open(store) as opened:
             number = opened.create_run(
                 kind="compare",
                 name=plan.dataset.name,
-                settings={"settings": asdict(plan.settings), "options": _storable(options, plan), "reading": reading},
+                settings={
+                    "settings": asdict(plan.settings),
+                    "options": _storable(options, plan),
+                    "reading": reading,
+                    "cores": cores,
+                },
                 data={"source": _address(source), "n_samples": plan.dataset.n_samples, "task": plan.dataset.task},
                 fingerprint=plan.dataset.fingerprint,
                 versions=versions(),
             )
-            return run_stored(opened, number, plan, save_model, progress=shown, time_limit=time_limit, clock=clock)
+            return run_stored(opened, number, plan, save_model, cores=cores, **how)
 
     if progress is None and in_notebook():
         with progress_display() as shown:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lossmith import _tensor_file as tensor_file
+from lossmith._cluster import Cluster
 from lossmith._errors import InvalidInputError, LossmithError, ModelFileError
 from lossmith.compare._json import to_json
 from lossmith.compare._spec import Comparison
@@ -62,9 +63,19 @@ def run_stored(
     progress: Progress | None,
     time_limit: float | None,
     clock: Any,
+    cores: int | None = None,
+    cluster: Cluster | None = None,
 ) -> Comparison:
     """Train what is missing of a stored run, keep its result and its winner, and return the result."""
-    outcome = execute(plan, StoredGroups(store, number), progress=progress, time_limit=time_limit, clock=clock)
+    outcome = execute(
+        plan,
+        StoredGroups(store, number),
+        cluster=cluster,
+        cores=cores,
+        progress=progress,
+        time_limit=time_limit,
+        clock=clock,
+    )
     result = replace(outcome.comparison, run=number)
     model, problem = winner_file(outcome)
     if model is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lossmith._cluster import connected
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import from_json
 from lossmith.compare._model_store import KIND as MODELS
@@ -30,6 +31,7 @@ def resume(
     source: Any = None,
     model: Any = None,
     save_model: PathType | None = None,
+    cluster: str | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -48,7 +50,8 @@ def resume(
     model : callable, optional
         The function that builds the body, where the comparison used one.
     save_model : path
-        See `compare`.
+    cluster : str
+        See `compare`; it may be another one than before, or none.
 
     Raises
     ------
@@ -74,6 +77,12 @@ def resume(
         if row.kind == MODELS:
             from lossmith.compare.model_axis import resume_models
 
+            if cluster is not None:
+                raise InvalidInputError(
+                    f"cluster {cluster!r} for run {number}, which compares models",
+                    expected="a comparison of losses",
+                    advice="resume it without a cluster",
+                )
             return resume_models(store, number, progress=progress)  # type: ignore[return-value]
         finished = opened.result(number)
         if finished is not None:
@@ -81,8 +90,19 @@ def resume(
                 best_model(number, store=store).save(save_model)
             return replace(from_json(finished), run=number)
         plan = _plan_again(row, source, model)
-        opened.reopen(number)
-        return run_stored(opened, number, plan, save_model, progress=progress, time_limit=time_limit, clock=clock)
+        with connected(cluster) as joined:
+            opened.reopen(number)
+            return run_stored(
+                opened,
+                number,
+                plan,
+                save_model,
+                cores=row.settings.get("cores"),
+                cluster=joined,
+                progress=progress,
+                time_limit=time_limit,
+                clock=clock,
+            )
 
 
 def repeat(
@@ -91,6 +111,7 @@ def repeat(
     store: PathType,
     source: Any = None,
     model: Any = None,
+    cluster: str | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
@@ -104,7 +125,7 @@ def repeat(
     run : int, optional
         Its number; by default the latest.
     store : path
-    source, model : optional
+    source, model, cluster : optional
         See `resume`.
 
     Raises
@@ -126,7 +147,7 @@ def repeat(
     (2, True)
     >>> folder.cleanup()
     """
-    with Store.open(store, create=False) as opened:
+    with Store.open(store, create=False) as opened, connected(cluster) as joined:
         row = opened.run(run if run is not None else opened.latest())
         if row.kind == MODELS:
             raise InvalidInputError(
@@ -135,6 +156,7 @@ def repeat(
                 advice="compare again in a new store",
             )
         plan = _plan_again(row, source, model)
+        cores = row.settings.get("cores")
         number = opened.create_run(
             kind="compare",
             name=row.name,
@@ -143,7 +165,9 @@ def repeat(
             fingerprint=row.fingerprint,
             versions=versions(),
         )
-        return run_stored(opened, number, plan, None, progress=progress, time_limit=None, clock=clock)
+        return run_stored(
+            opened, number, plan, None, cores=cores, cluster=joined, progress=progress, time_limit=None, clock=clock
+        )
 
 
 def load(run: int | None = None, *, store: PathType) -> Comparison:
