@@ -172,6 +172,8 @@ class Spread:
         if isinstance(error, gone):
             self.cluster.lost += 1
             self.losses[task.key] = self.losses.get(task.key, 0) + 1
+            if any(other.key == task.key for other in self.running.values()):
+                return  # the second of the two goes on
             if self.losses[task.key] <= RETRIES:
                 self.submit(task.key, task.arguments)
                 return

@@ -167,6 +167,7 @@ def add(app: typer.Typer) -> None:
             bool, typer.Option("--strict", help="Exit with 3 if a loss is undecided, 1 if a check found an error.")
         ] = False,
         cluster: options.ClusterAddress = None,
+        memory: options.MemorySize = None,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
@@ -209,6 +210,7 @@ def add(app: typer.Typer) -> None:
                     "--protocol published": protocol != "fair",
                     "--schedules": schedules,
                     "--cluster": cluster,
+                    "--memory": memory,
                 },
                 save_model=save_model,
                 dry_run=dry_run,
@@ -251,6 +253,7 @@ def add(app: typer.Typer) -> None:
                 protocol=protocol,  # type: ignore[arg-type]  # checked with everything else
                 time_limit=options.seconds(time_limit, option="--time-limit"),
                 cluster=cluster,
+                memory=memory,
                 store=None if dry_run else keep,
                 seed=seed,
                 task=task,

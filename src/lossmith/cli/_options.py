@@ -15,6 +15,7 @@ __all__ = [
     "ClusterAddress",
     "DEFAULT_STORE",
     "Json",
+    "MemorySize",
     "Out",
     "Quiet",
     "Report",
@@ -52,6 +53,14 @@ ClusterAddress = Annotated[
         "--cluster",
         metavar="auto|local|HOST:PORT",
         help="Train on the workers of a Ray cluster: the one this machine belongs to, Ray on this machine alone, or an address.",
+    ),
+]
+MemorySize = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="What training may take on a machine, such as 2GB; what is free where nothing is said.",
     ),
 ]
 Json = Annotated[

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from lossmith._cluster import Cluster, check_address, connected
+from lossmith._cluster import check_address, connected
 from lossmith._errors import InvalidInputError
 from lossmith._views import in_notebook, progress_display
 from lossmith.compare._spec import Protocol as ComparisonProtocol
@@ -19,9 +19,10 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Progress, execute, plan_for
 from lossmith.compare.store import Store
 from lossmith.compare.versions import versions
-from lossmith.compare.workers import groups_at_once
+from lossmith.compare.workers import Means
 from lossmith.data import Dataset
 from lossmith.losses import Loss
+from lossmith.training.execution import byte_count
 
 __all__ = ["compare"]
 
@@ -46,6 +47,7 @@ def compare(
     protocol: ComparisonProtocol = "fair",
     time_limit: float | None = None,
     cluster: str | None = None,
+    memory: str | int | None = None,
     store: PathType | None = None,
     save_model: PathType | None = None,
     seed: int = 0,
@@ -100,6 +102,9 @@ def compare(
     cluster : str
         Ray cluster whose workers train: "auto", the one that this machine belongs to; "local", Ray on this machine alone;
         or its address. This process alone writes to the store, and the numbers are those of a machine with as many cores.
+    memory : str or int
+        What training may take on a machine, `"2GB"` or bytes; by default what is free. Stacks of runs become as small as
+        that asks for.
     store : path
         SQLite file that keeps every finished group, so that an interrupted comparison goes on where it stopped.
     save_model : path
@@ -172,16 +177,17 @@ def compare(
 
     if cluster is not None:
         check_address(cluster)
+    allowed = None if memory is None else byte_count(memory)
 
     def carried_out(shown: Progress | None) -> Any:
         with connected(cluster) as joined:
-            return _carried_out(joined, shown)
+            means = Means(joined, memory=allowed)
+            return _carried_out(replace(means, cores=means.groups_at_once()), shown)
 
-    def _carried_out(joined: Cluster | None, shown: Progress | None) -> Any:
-        cores = groups_at_once(joined)
-        how: dict[str, Any] = {"cluster": joined, "progress": shown, "time_limit": time_limit, "clock": clock}
+    def _carried_out(means: Means, shown: Progress | None) -> Any:
+        how: dict[str, Any] = {"means": means, "progress": shown, "time_limit": time_limit, "clock": clock}
         if store is None:
-            outcome = execute(plan, cores=cores, **how)
+            outcome = execute(plan, **how)
             write_winner(*(winner_file(outcome) if save_model is not None else (None, None)), save_model)
             return outcome.comparison
         with Store.open(store) as opened:
@@ -192,13 +198,13 @@ def compare(
                     "settings": asdict(plan.settings),
                     "options": _storable(options, plan),
                     "reading": reading,
-                    "cores": cores,
+                    "cores": means.cores,
                 },
                 data={"source": _address(source), "n_samples": plan.dataset.n_samples, "task": plan.dataset.task},
                 fingerprint=plan.dataset.fingerprint,
                 versions=versions(),
             )
-            return run_stored(opened, number, plan, save_model, cores=cores, **how)
+            return run_stored(opened, number, plan, save_model, **how)
 
     if progress is None and in_notebook():
         with progress_display() as shown:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lossmith import _tensor_file as tensor_file
-from lossmith._cluster import Cluster
 from lossmith._errors import InvalidInputError, LossmithError, ModelFileError
 from lossmith.compare._json import to_json
 from lossmith.compare._spec import Comparison
@@ -20,6 +19,7 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Outcome, Progress, execute
 from lossmith.compare.store import Store
 from lossmith.compare.winner import winner
+from lossmith.compare.workers import Means
 from lossmith.training import FolderCheckpoints
 
 __all__ = ["WINNER", "PathType", "StoredGroups", "run_stored", "winner_file", "write_winner"]
@@ -63,15 +63,13 @@ def run_stored(
     progress: Progress | None,
     time_limit: float | None,
     clock: Any,
-    cores: int | None = None,
-    cluster: Cluster | None = None,
+    means: Means | None = None,
 ) -> Comparison:
     """Train what is missing of a stored run, keep its result and its winner, and return the result."""
     outcome = execute(
         plan,
         StoredGroups(store, number),
-        cluster=cluster,
-        cores=cores,
+        means=means,
         progress=progress,
         time_limit=time_limit,
         clock=clock,

@@ -53,7 +53,11 @@ def compare_once(source: Any, *, store: PathType, progress: Progress | None = No
     (1, 1)
     >>> folder.cleanup()
     """
-    ending = {name: options.pop(name) for name in ("save_model", "time_limit", "clock", "cluster") if name in options}
+    ending = {
+        name: options.pop(name)
+        for name in ("save_model", "time_limit", "clock", "cluster", "memory")
+        if name in options
+    }
     plan = compare(source, dry_run=True, **options)
     with Store.open(store) as opened:
         same = _same(opened, plan, options) if in_catalogue(plan.model) else None

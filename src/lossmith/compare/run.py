@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from lossmith import data as datasets
-from lossmith._cluster import Cluster
 from lossmith._errors import InvalidInputError
 from lossmith.compare import recommend, versions
 from lossmith.compare._spec import Comparison
@@ -26,7 +25,7 @@ from lossmith.compare.plan import Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
 from lossmith.compare.trials import Seats, group_data, head_programs
-from lossmith.compare.workers import Wanted, workers_for
+from lossmith.compare.workers import Means, Wanted, workers_for
 from lossmith.data import Dataset
 from lossmith.training import choose_execution, load_keras, worker_count
 
@@ -154,8 +153,7 @@ class Execution:
         plan: Plan,
         keeper: Keeper,
         *,
-        cluster: Cluster | None = None,
-        cores: int | None = None,
+        means: Means | None = None,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.perf_counter,
         deadline: float | None = None,
@@ -163,9 +161,9 @@ class Execution:
         self.plan = plan
         self.keeper = keeper
         self.seats = Seats(plan)
-        # a comparison that goes on elsewhere is cut as it was begun
-        self.programs = tuple(head_programs(plan, cores=cores or worker_count()))
-        self.workers = workers_for(plan, self.programs, self.seats, cluster)
+        means = means or Means()
+        self.programs = tuple(head_programs(plan, cores=means.groups_at_once()))
+        self.workers = workers_for(plan, self.programs, self.seats, means)
         self.groups = keeper.groups()
         self.clock = clock
         self.deadline = deadline
@@ -295,8 +293,7 @@ def execute(
     plan: Plan,
     keeper: Keeper | None = None,
     *,
-    cluster: Cluster | None = None,
-    cores: int | None = None,
+    means: Means | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -308,10 +305,8 @@ def execute(
     plan : Plan
     keeper : Keeper, optional
         Holds the groups of an interrupted run and receives new ones.
-    cluster : Cluster, optional
-        Whose workers train; by default the cores of this machine.
-    cores : int, optional
-        Into how many groups at least the seeds are cut; by default the cores of this machine.
+    means : Means, optional
+        With what it is trained; by default the cores and the free memory of this machine.
     progress : callable, optional
         `progress(runs done, runs in all, stage, note)`.
     time_limit : float, optional
@@ -326,9 +321,7 @@ def execute(
     """
     began = clock()
     deadline = None if time_limit is None else began + time_limit
-    execution = Execution(
-        plan, keeper or Memory(), cluster=cluster, cores=cores, progress=progress, clock=clock, deadline=deadline
-    )
+    execution = Execution(plan, keeper or Memory(), means=means, progress=progress, clock=clock, deadline=deadline)
     looks = DEFAULTS.looks if plan.settings.auto else (plan.settings.seeds,)
     result, evidence = None, None
     for look in looks:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lossmith._cluster import connected
+from lossmith._cluster import Cluster, connected
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import from_json
 from lossmith.compare._model_store import KIND as MODELS
@@ -20,6 +20,8 @@ from lossmith.compare.run import Progress, plan_for
 from lossmith.compare.store import Store
 from lossmith.compare.trained import TrainedModel
 from lossmith.compare.versions import versions
+from lossmith.compare.workers import Means
+from lossmith.training.execution import byte_count
 
 __all__ = ["best_model", "load", "repeat", "resume"]
 
@@ -32,6 +34,7 @@ def resume(
     model: Any = None,
     save_model: PathType | None = None,
     cluster: str | None = None,
+    memory: str | int | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -51,7 +54,8 @@ def resume(
         The function that builds the body, where the comparison used one.
     save_model : path
     cluster : str
-        See `compare`; it may be another one than before, or none.
+    memory : str or int
+        See `compare`; they may be others than before, or none.
 
     Raises
     ------
@@ -97,8 +101,7 @@ def resume(
                 number,
                 plan,
                 save_model,
-                cores=row.settings.get("cores"),
-                cluster=joined,
+                means=_means(row, joined, memory),
                 progress=progress,
                 time_limit=time_limit,
                 clock=clock,
@@ -112,6 +115,7 @@ def repeat(
     source: Any = None,
     model: Any = None,
     cluster: str | None = None,
+    memory: str | int | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
@@ -125,7 +129,7 @@ def repeat(
     run : int, optional
         Its number; by default the latest.
     store : path
-    source, model, cluster : optional
+    source, model, cluster, memory : optional
         See `resume`.
 
     Raises
@@ -156,7 +160,7 @@ def repeat(
                 advice="compare again in a new store",
             )
         plan = _plan_again(row, source, model)
-        cores = row.settings.get("cores")
+        means = _means(row, joined, memory)
         number = opened.create_run(
             kind="compare",
             name=row.name,
@@ -165,9 +169,7 @@ def repeat(
             fingerprint=row.fingerprint,
             versions=versions(),
         )
-        return run_stored(
-            opened, number, plan, None, cores=cores, cluster=joined, progress=progress, time_limit=None, clock=clock
-        )
+        return run_stored(opened, number, plan, None, means=means, progress=progress, time_limit=None, clock=clock)
 
 
 def load(run: int | None = None, *, store: PathType) -> Comparison:
@@ -237,6 +239,11 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
             advice=f"end it first: lossmith runs resume {number} --store {store}",
         )
     return from_bytes(kept["file"].tobytes(), name=f"the model of run {number}")
+
+
+def _means(row: Any, cluster: Cluster | None, memory: str | int | None) -> Means:
+    """Return with what a stored run goes on: cut into the groups that it was begun with."""
+    return Means(cluster, cores=row.settings.get("cores"), memory=None if memory is None else byte_count(memory))
 
 
 def _latest_open(store: Store) -> int:

@@ -20,13 +20,39 @@ from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_data
 from lossmith.compare.versions import versions
 from lossmith.training import cache_folder, train_groups, worker_count
 
-__all__ = ["ClusterWorkers", "LocalWorkers", "Wanted", "Workers", "groups_at_once", "workers_for"]
+__all__ = ["ClusterWorkers", "LocalWorkers", "Means", "Wanted", "Workers", "workers_for"]
 
 Arrays = dict[str, np.ndarray]
 # done(key, arrays), in the thread that asked
 Done = Callable[[str, Arrays], None]
 # progress(key, epochs done, epochs in all)
 Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what a comparison is trained; none of it is part of the question.
+
+    Attributes
+    ----------
+    cluster : Cluster or None
+        Whose workers train; None for the cores of this machine.
+    cores : int or None
+        Into how many groups at least the seeds are cut; by default as many as are trained at once, so that a cluster is
+        one large machine. A comparison that goes on elsewhere is cut as it was begun.
+    memory : int or None
+        Bytes that training may take on a machine; by default what is free.
+    """
+
+    cluster: Cluster | None = None
+    cores: int | None = None
+    memory: int | None = None
+
+    def groups_at_once(self) -> int:
+        """Return into how many groups the seeds are cut."""
+        if self.cores is not None:
+            return self.cores
+        return worker_count() if self.cluster is None else max(worker_count(), self.cluster.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +131,12 @@ def _baselines(plan: Plan, seats: Seats, trial: int) -> Arrays:
 class ClusterWorkers:
     """The workers of a cluster; this process alone writes to the store."""
 
-    def __init__(self, plan: Plan, programs: tuple[HeadProgram, ...], cluster: Cluster) -> None:
+    def __init__(
+        self, plan: Plan, programs: tuple[HeadProgram, ...], cluster: Cluster, *, memory: int | None = None
+    ) -> None:
         self.cluster = cluster
         self._shared: Shared | None = None
-        self._sent = _Sent(plan, programs, versions())
+        self._sent = _Sent(plan, programs, versions(), memory)
 
     @property
     def words(self) -> str:
@@ -162,6 +190,7 @@ class _Sent:
     plan: Plan
     programs: tuple[HeadProgram, ...]
     versions: dict[str, str]
+    memory: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +215,7 @@ def _hold(sent: _Sent) -> _Held:
             expected=", ".join(f"{name} {wanted}" for name, (_, wanted) in other.items()) + ", as here",
             advice="install the same versions on every machine: numbers would differ",
         )
-    return _Held(sent, Seats(sent.plan), Trainers(sent.plan), set())
+    return _Held(sent, Seats(sent.plan), Trainers(sent.plan, memory=sent.memory), set())
 
 
 def _train_group(held: _Held, place: int, trials: tuple[int, ...]) -> Arrays:
@@ -219,13 +248,8 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         yield
 
 
-def workers_for(plan: Plan, programs: tuple[HeadProgram, ...], seats: Seats, cluster: Cluster | None) -> Workers:
+def workers_for(plan: Plan, programs: tuple[HeadProgram, ...], seats: Seats, means: Means) -> Workers:
     """Return who trains a plan."""
-    if cluster is None:
-        return LocalWorkers(plan, programs, seats, Trainers(plan))
-    return ClusterWorkers(plan, programs, cluster)
-
-
-def groups_at_once(cluster: Cluster | None) -> int:
-    """Return how many groups are trained at once: into as many the seeds are cut, so that a cluster is one large machine."""
-    return worker_count() if cluster is None else max(worker_count(), cluster.slots)
+    if means.cluster is None:
+        return LocalWorkers(plan, programs, seats, Trainers(plan, memory=means.memory))
+    return ClusterWorkers(plan, programs, means.cluster, memory=means.memory)

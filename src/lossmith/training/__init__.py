@@ -12,6 +12,7 @@ from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, 
 from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
 from lossmith.training.execution import choose_execution, group_bytes
 from lossmith.training.export import to_keras
+from lossmith.training.fitting import Fitting
 from lossmith.training.gradient import GradientProcedure, GradientState
 from lossmith.training.groups import train_groups
 from lossmith.training.landscape import Landscape, gradient_norms, loss_line, loss_surface
@@ -22,6 +23,7 @@ __all__ = [
     "Batch",
     "Cancelled",
     "Checkpoints",
+    "Fitting",
     "FolderCheckpoints",
     "GradientProcedure",
     "GradientState",
