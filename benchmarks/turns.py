@@ -107,12 +107,15 @@ def measure(script: str, amounts: Mapping[str, int], *, turns: int, steps: int) 
     ]
 
 
-def closing(script: str) -> list[str]:
+PEERS = ("keras", "jax", "torch", "numpy")
+
+
+def closing(script: str, packages: tuple[str, ...] = PEERS) -> list[str]:
     """Return the last lines of a page: machine and versions, and the script that measures it again."""
-    return [f"- {description()}.", "", f"Measure it yourself: `python benchmarks/{Path(script).name}`."]
+    return [f"- {description(packages)}.", "", f"Measure it yourself: `python benchmarks/{Path(script).name}`."]
 
 
-def description() -> str:
+def description(packages: tuple[str, ...] = PEERS) -> str:
     """Return the machine and the versions in words."""
     import importlib.metadata as metadata
 
@@ -121,5 +124,5 @@ def description() -> str:
         if line.startswith("model name"):
             cpu = line.partition(":")[2].strip()
             break
-    versions = [f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch", "numpy")]
+    versions = [f"{name} {metadata.version(name)}" for name in packages]
     return f"cpu {cpu}, cores {os.cpu_count()}, python {platform.python_version()}, {', '.join(versions)}"
