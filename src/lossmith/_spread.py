@@ -138,9 +138,9 @@ class Spread:
                 continue
             self.hand_over(task, result)
             del result, reference  # its memory on the machine is given back
-        for task, error in failures:  # last: nothing that ended well is lost
+        for task, failure in failures:  # last: nothing that ended well is lost
             if task.key not in self.finished:
-                self.failed(task, error)
+                self.failed(task, failure)
         return bool(ready)
 
     def hand_over(self, task: _Running, result: Any) -> None:

@@ -80,7 +80,7 @@ def _same(store: Store, plan: Plan, options: dict[str, Any]) -> int | None:
         and {name: row.settings["reading"].get(name) for name in reading} == reading
         and tuple(row.settings["reading"].get("drop") or ()) == tuple(options.get("drop", ()))
     ]
-    ended = [row.run for row in rows if store.result(row.run) is not None]
+    ended = [row.run for row in rows if row.status == "finished"]
     if ended:
         return max(ended)
     return max(rows, key=lambda row: (len(store.group_keys(row.run)), row.run)).run if rows else None

@@ -231,7 +231,7 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     """
     with Store.open(store, read_only=True) as opened:
         number = run if run is not None else opened.latest()
-        kept = opened.groups(number).get(WINNER)
+        kept = opened.groups(number, [WINNER]).get(WINNER)
     if kept is None:
         raise StoreError(
             f"run {number} kept no model",
@@ -247,7 +247,7 @@ def _means(row: Any, cluster: Cluster | None, memory: str | int | None) -> Means
 
 
 def _latest_open(store: Store) -> int:
-    open_runs = [row.run for row in store.runs() if store.result(row.run) is None]
+    open_runs = [row.run for row in store.runs() if row.status != "finished"]
     if not open_runs:
         raise StoreError("no interrupted run in this store", advice="see lossmith runs list")
     return max(open_runs)

@@ -11,8 +11,9 @@ from typing import Any, Protocol, final
 
 import numpy as np
 
-from lossmith._cluster import Cluster, Shared
+from lossmith._cluster import Cluster
 from lossmith._errors import ClusterError
+from lossmith._spread import Shared
 from lossmith.compare.baselines import TRIALS, baseline_arrays
 from lossmith.compare.plan import Plan
 from lossmith.compare.programs import Trainers
