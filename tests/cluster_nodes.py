@@ -112,12 +112,36 @@ def on_two_nodes(what, folder):
     return found
 
 
+def drift_on_two_nodes(folder):
+    """Profiles of partitions, counted by the workers of two nodes and by this process."""
+    import numpy as np
+    import polars as pl
+    from ray.cluster_utils import Cluster
+
+    from lossmith import drift
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    paths = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        frame = pl.DataFrame({"x": rng.normal(seed, 1, 300), "city": rng.choice(["Bern", "Oslo"], 300)})
+        frame.write_parquet(folder / f"{seed}.parquet")
+        paths.append(str(folder / f"{seed}.parquet"))
+    there = drift.profile_partitions(paths, cluster=nodes.address)
+    here = drift.profile(paths, like=drift.profile(paths[0]))
+    nodes.shutdown()
+    return {"there": there.to_json(), "here": here.to_json()}
+
+
 def main():
     what, folder = sys.argv[1], Path(sys.argv[2])
     if what == "alone":
         import lossmith
 
         found = facts(folder / "alone.db", lossmith.compare("circles", store=folder / "alone.db", **OPTIONS))
+    elif what == "drift":
+        found = drift_on_two_nodes(folder)
     else:
         found = on_two_nodes(what, folder)
     print("FACTS" + json.dumps(found))

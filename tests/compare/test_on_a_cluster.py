@@ -81,3 +81,9 @@ def test_a_port_without_a_cluster_is_given_up_within_seconds(tmp_path):
     found = on_cluster("address", tmp_path)
     assert "does not answer" in found["error"]
     assert found["seconds"] < 10
+
+
+def test_partitions_of_a_table_are_counted_by_the_workers(tmp_path):
+    found = on_cluster("drift", tmp_path)
+    assert found["there"] == found["here"]
+    assert "Oslo" in found["here"]
