@@ -25,6 +25,10 @@ __all__ = ["Cluster", "attached", "check_address", "connected"]
 AUTO, LOCAL = "auto", "local"
 # seconds until an address that does not answer is given up
 PATIENCE = 5.0
+# Ray speaks gRPC, which is HTTP/2: to these words every server of it answers with a frame of settings (RFC 9113, 3.4 and 6.5)
+SETTINGS, FRAME = b"\x04", 9
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + SETTINGS + b"\x00\x00\x00\x00\x00"
+
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>[\w.\-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
 
 
@@ -216,13 +220,26 @@ def _attach(ray: Any, address: str) -> None:
 
 
 def _answers(address: str) -> None:
+    """Raise unless something that may be Ray answers: to anything else Ray would listen for minutes, and end the process."""
     found = _ADDRESS.fullmatch(address)
     host, port = (found["host"].strip("[]"), int(found["port"])) if found else ("", 0)
     try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
+        with socket.create_connection((host, port), timeout=PATIENCE) as line:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return
+            line.sendall(GREETING)
+            answer = b""
+            while len(answer) < FRAME and (more := line.recv(FRAME - len(answer))):
+                answer += more
     except OSError as error:
         raise ClusterError(
             f"cluster {address!r} does not answer: {error.strerror or error}",
             expected=f"a Ray cluster within {PATIENCE:g} s",
             advice="check the address, or start it (ray start --head)",
         ) from error
+    if answer[3:4] != SETTINGS:
+        raise ClusterError(
+            f"what answers at {address!r} is no Ray cluster",
+            expected="the address that ray start --head prints",
+            advice="check the port: 6379, or 10001 with ray:// before it, where nothing else was said",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from types import ModuleType, SimpleNamespace
 
@@ -303,6 +304,49 @@ def test_an_address_that_nobody_answers_at_is_given_up_within_seconds(monkeypatc
         with pytest.raises(ClusterError, match="does not answer"), attached(address):
             pass
         assert time.monotonic() - began < 2 * _cluster.PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Ray cluster"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is no Ray cluster"),
+        (b"", "is no Ray cluster"),
+        (b"\x00\x00", "is no Ray cluster"),
+        (None, "does not answer: timed out"),
+        (b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64", None),
+    ],
+)
+def test_what_is_no_ray_is_told_by_its_first_bytes(monkeypatch, reply, words):
+    """Ray itself would listen to a web server for two minutes and then end the process."""
+    monkeypatch.setattr(_cluster, "PATIENCE", 0.3)
+    done = threading.Event()
+
+    def answer(server):
+        line, _ = server.accept()
+        with line:
+            line.recv(100)
+            if reply is None:
+                done.wait(5)
+            else:
+                for place in range(len(reply)):  # byte by byte
+                    line.sendall(reply[place : place + 1])
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        try:
+            if words is None:
+                _cluster._answers(address)
+            else:
+                with pytest.raises(ClusterError, match=words):
+                    _cluster._answers(address)
+        finally:
+            done.set()
+            thread.join()
 
 
 def test_what_ray_says_while_joining_is_one_line(monkeypatch):
