@@ -137,6 +137,15 @@ def add(app: typer.Typer) -> None:
                 "--protocol", metavar="fair|published", help="published: as the sources did.", rich_help_panel=_PROTOCOL
             ),
         ] = "fair",
+        precision: Annotated[
+            str,
+            typer.Option(
+                "--precision",
+                metavar="NAME",
+                help="In which networks compute: float32, bfloat16 or float16; losses stay in float32.",
+                rich_help_panel=_PROTOCOL,
+            ),
+        ] = "float32",
         time_limit: Annotated[
             str | None,
             typer.Option(
@@ -211,6 +220,7 @@ def add(app: typer.Typer) -> None:
                     "--schedules": schedules,
                     "--cluster": cluster,
                     "--memory": memory,
+                    "--precision": precision != "float32",
                 },
                 save_model=save_model,
                 dry_run=dry_run,
@@ -250,6 +260,7 @@ def add(app: typer.Typer) -> None:
                 batch_size=batch_size,
                 metric=metric,
                 margin=margin,
+                precision=precision,
                 protocol=protocol,  # type: ignore[arg-type]  # checked with everything else
                 time_limit=options.seconds(time_limit, option="--time-limit"),
                 cluster=cluster,

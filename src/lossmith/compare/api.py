@@ -45,6 +45,7 @@ def compare(
     metric: str | None = None,
     margin: float | None = None,
     protocol: ComparisonProtocol = "fair",
+    precision: str = "float32",
     time_limit: float | None = None,
     cluster: str | None = None,
     memory: str | int | None = None,
@@ -97,6 +98,8 @@ def compare(
     margin : float
         Differences up to it are equivalent, in units of the metric.
     protocol : {"fair", "published"}
+    precision : {"float32", "bfloat16", "float16"}
+        In which networks compute, but for their last layer; weights, losses and metrics are float32 in any case.
     time_limit : float
         Seconds after which no further group of runs begins.
     cluster : str
@@ -155,6 +158,7 @@ def compare(
         "metric": metric,
         "margin": margin,
         "protocol": protocol,
+        "precision": precision,
         "seed": seed,
     }
     reading: dict[str, Any] = {

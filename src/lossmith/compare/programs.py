@@ -22,10 +22,15 @@ from lossmith.training import (
     schedules,
     worker_count,
 )
+from lossmith.training._layers import compute_in
 from lossmith.training.execution import free_bytes
 from lossmith.training.optimizers import Length, make_optimizer
 
 __all__ = ["Trainers", "procedure", "quantity"]
+
+
+# gradients below 6e-8 are zero in float16; a thousand times larger, those of losses around one overflow at 64
+LOSS_SCALE = 1024.0
 
 
 def procedure(
@@ -37,13 +42,18 @@ def procedure(
     rates = None
     if variant.schedule != "constant" and length is not None:
         rates = schedules.get(variant.schedule).over(length)
+    network = plan.model.network(input_shape, program.units)
+    precision = plan.settings.extra.get("precision", "float32")
+    if precision != "float32":
+        compute_in(network, precision)
     return GradientProcedure(
-        plan.model.network(input_shape, program.units),
+        network,
         make_optimizer(variant.optimizer, learning_rate=variant.learning_rate, length=length),
         program.losses,
         [program.encodings.index(loss.encoding) for loss in program.losses],
         monitors=[_hits(program) if plan.dataset.task != "regression" else _squared_errors(program)],
         schedule=rates,
+        loss_scale=LOSS_SCALE if precision == "float16" else 1.0,
     )
 
 
