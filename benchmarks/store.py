@@ -10,19 +10,17 @@ comparison; and as many comparisons of seventy trainings as make the same number
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from turns import closing
-
-import lossmith
-from lossmith.compare.store import Store
 
 LOSSES, RATES, ROWS = 7, 5, 2
 REPEATS = 3
@@ -37,16 +35,22 @@ class Line:
     megabytes: float
     command: str
     seconds: float
+    processor: float
     peak: float
 
 
 def one_comparison(path: Path, trainings: int) -> None:
     """Write a store whose only run has so many trainings."""
+    import lossmith
+
     lossmith.compare("circles", seeds=trainings // (LOSSES * RATES), epochs=1, store=path)
 
 
 def many_comparisons(path: Path, trainings: int) -> None:
     """Write a store of comparisons of 70 trainings each: one is trained, the others are stored with its arrays under other numbers."""
+    import lossmith
+    from lossmith.compare.store import Store
+
     runs = trainings // (LOSSES * RATES * ROWS)
     first = lossmith.compare("circles", seeds=ROWS, epochs=1, store=path)
     with Store.open(path) as store:
@@ -61,8 +65,9 @@ def many_comparisons(path: Path, trainings: int) -> None:
             store.finish(run, str(text), first.seconds, summary=first.verdict)
 
 
-def command(*words: str) -> tuple[float, float]:
-    """Run lossmith in a process of its own; return seconds and peak memory in MB."""
+def command(*words: str) -> tuple[float, float, float]:
+    """Run lossmith in a process of its own; return seconds, those of the processor, and peak memory in MB."""
+    # this process stays small: what it takes when it starts another one counts as the other's
     began = time.perf_counter()
     sink = os.open(os.devnull, os.O_WRONLY)
     pid = os.posix_spawn(
@@ -75,7 +80,14 @@ def command(*words: str) -> tuple[float, float]:
     os.close(sink)
     if status:
         raise SystemExit(f"lossmith {' '.join(words)} failed")
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def apart(*words: str) -> str:
+    """Do a part of this script in a process of its own, and return what it prints."""
+    return subprocess.run(
+        [sys.executable, __file__, "--part", *words], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 def measured(name: str, path: Path, trainings: int, folder: Path) -> list[Line]:
@@ -89,13 +101,17 @@ def measured(name: str, path: Path, trainings: int, folder: Path) -> list[Line]:
         ("runs export", ("runs", "export", "--out", str(folder / "trials.csv"))),
     ):
         found = [command(*words, "--store", str(path)) for _ in range(REPEATS)]
-        seconds, peak = (statistics.median(values) for values in zip(*found, strict=True))
-        lines.append(Line(name, trainings, size, title, seconds, peak))
+        seconds, processor, peak = (statistics.median(values) for values in zip(*found, strict=True))
+        lines.append(Line(name, trainings, size, title, seconds, processor, peak))
     return lines
 
 
 def writing(path: Path) -> tuple[float, int]:
     """Return the seconds that one more group takes to be kept, and its bytes."""
+    import numpy as np
+
+    from lossmith.compare.store import Store
+
     with Store.open(path) as store:
         groups = [arrays for key, arrays in store.groups(1).items() if key.startswith("units")]
         arrays = groups[0]
@@ -116,10 +132,10 @@ def page(lines: list[Line], written: list[tuple[str, int, float, int]]) -> str:
         "",
         (__doc__ or "").split("\n\n")[1].replace("\n", " "),
         "",
-        "| store | trainings | file | command | seconds | peak memory |",
-        "|---|---|---|---|---|---|",
+        "| store | trainings | file | command | seconds | of the processor | peak memory |",
+        "|---|---|---|---|---|---|---|",
         *(
-            f"| {one.store} | {one.trainings:,} | {one.megabytes:,.1f} MB | `lossmith {one.command}` | {one.seconds:.2f} | {one.peak:,.0f} MB |"
+            f"| {one.store} | {one.trainings:,} | {one.megabytes:,.1f} MB | `lossmith {one.command}` | {one.seconds:.2f} | {one.processor:.2f} | {one.peak:,.0f} MB |"
             for one in lines
         ),
         "",
@@ -134,23 +150,34 @@ def page(lines: list[Line], written: list[tuple[str, int, float, int]]) -> str:
     return "\n".join(parts) + "\n"
 
 
+FILLS = {"one comparison": one_comparison, "many comparisons": many_comparisons}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", type=Path, help="page to write")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the trainings")
+    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    sizes = (70, 140) if given.quick else (105, 1_050, 10_010)
+    if given.part is not None:
+        what, path, *count = given.part
+        if what == "write":
+            print(json.dumps(writing(Path(path))))
+        else:
+            FILLS[what](Path(path), int(count[0]))
+        return
+    sizes = (70, 140) if given.quick else (70, 1_050, 10_010)
     lines, written = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for title, fill in (("one comparison", one_comparison), ("many comparisons", many_comparisons)):
+        for title in FILLS:
             for size in sizes:
                 path = folder / f"{title.split()[0]}-{size}.db"
                 began = time.perf_counter()
-                fill(path, size)
+                apart(title, str(path), str(size))
                 print(f"{title}, {size:,} trainings: written in {time.perf_counter() - began:.1f} s", file=sys.stderr)
                 lines += measured(title, path, size, folder)
-                written.append((title, size, *writing(path)))
+                written.append((title, size, *json.loads(apart("write", str(path)))))
     text = page(lines, written)
     print(text)
     if given.markdown:
