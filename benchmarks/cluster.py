@@ -30,7 +30,7 @@ from lossmith._cluster import attached
 from lossmith.compare.store import Store
 
 WORKERS = (1, 2, 4)
-WAIT = 0.25
+WAITING, WAIT = (1, 4, 16), 0.25
 # the case on paper
 PAPER_WORKERS, PAPER_TRAININGS, GROUP = 1_000, 1_000_000, 45
 
@@ -105,7 +105,7 @@ def scaling(options: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[st
             }
         )
         print(f"{count} workers: {rows[-1]}", file=sys.stderr)
-    local = [training(options, cluster=None) for _ in range(3)]
+    local = [training(options, cluster=None) for _ in range(2)]
     rows.append(
         {
             "workers": f"none, {os.cpu_count()} threads",
@@ -115,8 +115,8 @@ def scaling(options: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[st
         }
     )
     waiting = []
-    for count in (*WORKERS, 8, 16):
-        tasks = 16 * count
+    for count in WAITING:
+        tasks = 8 * count
         seconds = on_workers(count, functools.partial(slept, count, tasks))
         waiting.append({"workers": count, "tasks": tasks, "seconds": seconds, "least": tasks * WAIT / count})
         print(f"{count} waiting workers: {waiting[-1]}", file=sys.stderr)
