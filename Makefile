@@ -66,6 +66,13 @@ $(VENV)/.foreign: $(VENV)/.made pyproject.toml
 	@$(VENV)/foreign/bin/python -m pip --disable-pip-version-check -q install --editable . --group test --group tracking --group backends
 	@touch $@
 
+# Ray pins packages of its own
+$(VENV)/.cluster: $(VENV)/.made pyproject.toml
+	@$(PYTHON) -m venv $(VENV)/cluster
+	@$(VENV)/cluster/bin/python -m pip --disable-pip-version-check -q install --upgrade "pip>=25.1"
+	@$(VENV)/cluster/bin/python -m pip --disable-pip-version-check -q install --constraint constraints.txt --editable ".[ray]" --group test
+	@touch $@
+
 demo: $(VENV)/.runtime
 	@$(BIN)/lossmith compare circles --seeds 50 --out demo $(ARGS)
 	@echo

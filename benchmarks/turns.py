@@ -107,12 +107,15 @@ def measure(script: str, amounts: Mapping[str, int], *, turns: int, steps: int) 
     ]
 
 
-def closing(script: str) -> list[str]:
+PEERS = ("keras", "jax", "torch", "numpy")
+
+
+def closing(script: str, packages: tuple[str, ...] = PEERS) -> list[str]:
     """Return the last lines of a page: machine and versions, and the script that measures it again."""
-    return [f"- {description()}.", "", f"Measure it yourself: `python benchmarks/{Path(script).name}`."]
+    return [f"- {description(packages)}.", "", f"Measure it yourself: `python benchmarks/{Path(script).name}`."]
 
 
-def description() -> str:
+def description(packages: tuple[str, ...] = PEERS) -> str:
     """Return the machine and the versions in words."""
     import importlib.metadata as metadata
 
@@ -122,5 +125,5 @@ def description() -> str:
             cpu = line.partition(":")[2].strip()
             break
     installed = {one.name for one in metadata.distributions()}  # not every measurement needs PyTorch
-    versions = [f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch", "numpy") if name in installed]
+    versions = [f"{name} {metadata.version(name)}" for name in packages if name in installed]
     return f"cpu {cpu}, cores {os.cpu_count()}, python {platform.python_version()}, {', '.join(versions)}"

@@ -22,6 +22,8 @@ MEASURED = {
     "gan_modes": "modes-gan.md",
     "som": "som-speed.md",
     "drift": "drift/benchmark.md",
+    "cluster": "benchmarks-cluster.md",
+    "store": "benchmarks-store.md",
     "divergence": "divergence/benchmark.md",
 }
 

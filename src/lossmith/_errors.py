@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BackendError",
+    "ClusterError",
     "DataError",
     "DomainError",
     "InvalidInputError",
@@ -79,6 +80,10 @@ class ModelFileError(LossmithError, ValueError):
 
 class BackendError(LossmithError, RuntimeError):
     """Keras runs on a backend that the stacked engine cannot use."""
+
+
+class ClusterError(LossmithError, RuntimeError):
+    """A cluster cannot be reached, or loses its workers."""
 
 
 class MissingExtraError(LossmithError, ImportError):

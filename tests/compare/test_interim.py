@@ -7,6 +7,9 @@ import pytest
 
 import lossmith
 from lossmith.compare import InterruptedComparison, run
+from lossmith.compare.interim import best_so_far, finished_trials
+from lossmith.compare.summary import summarise
+from lossmith.compare.workers import Means
 
 OPTIONS = {"losses": "bce,brier,hinge", "epochs": 2, "learning_rates": "configured"}
 
@@ -81,3 +84,34 @@ def test_the_command_shows_the_partial_table(monkeypatch, capsys, tmp_path):
         assert err.splitlines()[-1].endswith(f"go on with `lossmith runs resume --store {store}`")
         assert ("Interrupted after 3 seeds. So far:" in out and "brier" in out) is shown
         assert shown or out == ""
+
+
+def test_a_group_that_takes_long_does_not_hold_up_the_seeds_after_it():
+    """The first group is a straggler: the table so far is that of the seeds that every loss has, under their own numbers."""
+    plan = run.plan_for("circles", seeds=6, seed=3, **OPTIONS)
+    execution = run.Execution(plan, run.Memory(), means=Means(cores=3))
+    execution.train(6)
+    whole = summarise(plan, execution.evidence(6, looks=1, seconds=0.0), execution.seats, versions={})
+    keys = [key for key in execution.groups if key.startswith("units")]
+    assert keys == ["units-1/00000", "units-1/00002", "units-1/00004"]
+    straggler = execution.groups.pop("units-1/00000")
+    assert finished_trials(execution.programs, execution.groups, 6) == (2, 3, 4, 5)
+    assert finished_trials(execution.programs, execution.groups, 5) == (2, 3, 4)
+    partial = execution.interim(seconds=0.0)
+    rows = whole.trials.filter(whole.trials["seed"] >= 2)
+    assert partial.trials.equals(rows, null_equal=True)
+    assert partial.settings.seeds == 4
+    for one in partial.standings:
+        assert one.n_seeds == 4
+        chosen = rows.filter((rows["loss"] == one.loss) & rows["chosen"])["accuracy"]
+        np.testing.assert_allclose(one.metric.mean, chosen.mean(), rtol=1e-12)
+    leader, estimate = best_so_far(plan, execution.programs, execution.groups, (2, 3, 4, 5))
+    assert estimate.mean == max(one.metric.mean for one in partial.standings)
+    assert leader in {one.loss for one in partial.standings if one.metric.mean == estimate.mean}
+    # a hole in the middle, and nothing but one seed
+    execution.groups["units-1/00000"] = straggler
+    del execution.groups["units-1/00002"]
+    assert finished_trials(execution.programs, execution.groups, 6) == (0, 1, 4, 5)
+    middle = execution.interim(seconds=0.0)
+    assert middle.trials.equals(whole.trials.filter(whole.trials["seed"].is_in([0, 1, 4, 5])), null_equal=True)
+    assert best_so_far(plan, execution.programs, execution.groups, (4,)) is None

@@ -75,6 +75,28 @@ def test_a_killed_comparison_resumes_to_the_same_table(tmp_path):
             np.testing.assert_array_equal(array, after[key][name])
 
 
+def test_a_run_goes_on_in_the_groups_it_was_begun_with_whatever_the_cores_here(tmp_path, monkeypatch):
+    """Another machine would cut the seeds into groups of another size, and put seeds of one size under keys of the other."""
+    from lossmith.compare import workers
+    from lossmith.compare.store import Store
+
+    store, options = tmp_path / "runs.db", {**OPTIONS, "losses": "brier", "seeds": 8}
+    monkeypatch.setattr(workers, "worker_count", lambda: 2)
+    whole = lossmith.compare("circles", store=store, **options)
+    with Store.open(store) as opened:
+        keys = [key for key in opened.group_keys(1) if key.startswith("units")]
+        assert keys == ["units-1/00000", "units-1/00004"]
+        opened._connection.execute("DELETE FROM groups WHERE key = 'units-1/00004'")
+        opened._connection.execute("DELETE FROM results")
+    monkeypatch.setattr(workers, "worker_count", lambda: 8)
+    same(lossmith.compare.resume(store=store), whole)
+    again = lossmith.compare.repeat(1, store=store)
+    assert again.standings == whole.standings
+    with Store.open(store) as opened:
+        for run in (1, 2):
+            assert sorted(key for key in opened.group_keys(run) if key.startswith("units")) == keys
+
+
 def test_kill_from_outside_at_any_time(tmp_path):
     store = tmp_path / "runs.db"
     command = f"import lossmith; lossmith.compare('circles', store={str(store)!r}, **{OPTIONS!r})"

@@ -153,23 +153,14 @@ def test_partitions_merge_exactly(cuts):
     same(drift.profile(parts, like=like), merged)
 
 
-def test_partitions_on_ray_need_ray_or_give_the_same_numbers(tmp_path):
-    paths = []
-    for seed in range(3):
-        paths.append(str(tmp_path / f"{seed}.parquet"))
-        mixed(400, seed).write_parquet(paths[-1])
-    like = drift.profile(paths[0])
-    try:
-        import ray
-    except ImportError:
-        with pytest.raises(MissingExtraError, match="lossmith\\[ray\\]"):
-            drift.profile_partitions(paths)
-        return
-    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
-    try:
-        same(drift.profile_partitions(paths), drift.profile(paths, like=like))
-    finally:
-        ray.shutdown()
+def test_partitions_on_a_cluster_need_ray(tmp_path, monkeypatch):
+    """With it they are counted by tests/compare/test_on_a_cluster.py."""
+    mixed(400, 0).write_parquet(tmp_path / "0.parquet")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match="lossmith\\[ray\\]"):
+        drift.profile_partitions([tmp_path / "0.parquet"])
+    with pytest.raises(InvalidInputError, match="auto, local, HOST:PORT"):
+        drift.profile_partitions([tmp_path / "0.parquet"], cluster="everywhere")
 
 
 def test_profiles_with_other_cells_do_not_merge():

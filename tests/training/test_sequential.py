@@ -179,10 +179,10 @@ def test_a_group_that_cannot_fit_is_refused_before_it_is_built(monkeypatch):
     with pytest.raises(ValueError, match="use a smaller model"):
         check_memory(10**10, 1, free=10**9)
     check_memory(10**9, 45, free=10**9)
-    monkeypatch.setattr("lossmith.training.execution._free_bytes", lambda: 1_000)
+    monkeypatch.setattr("lossmith.training.execution.free_bytes", lambda: 1_000)
     procedure = GradientProcedure(mlp()(), make_optimizer("sgd"), [losses.get("bce")], [0])
     rows = part(*circles(70, 1))
     with pytest.raises(ValueError, match="a group of 1 runs"):
         Trainer(procedure, [0], [0.1], Schedule(2, 32)).compile(GroupData((1,), rows, {}))
-    monkeypatch.setattr("lossmith.training.execution._free_bytes", lambda: None)
+    monkeypatch.setattr("lossmith.training.execution.free_bytes", lambda: None)
     Trainer(procedure, [0], [0.1], Schedule(2, 32)).compile(GroupData((1,), rows, {}))

@@ -137,6 +137,15 @@ def add(app: typer.Typer) -> None:
                 "--protocol", metavar="fair|published", help="published: as the sources did.", rich_help_panel=_PROTOCOL
             ),
         ] = "fair",
+        precision: Annotated[
+            str,
+            typer.Option(
+                "--precision",
+                metavar="NAME",
+                help="In which networks compute: float32, bfloat16 or float16; losses stay in float32.",
+                rich_help_panel=_PROTOCOL,
+            ),
+        ] = "float32",
         time_limit: Annotated[
             str | None,
             typer.Option(
@@ -166,6 +175,8 @@ def add(app: typer.Typer) -> None:
         strict: Annotated[
             bool, typer.Option("--strict", help="Exit with 3 if a loss is undecided, 1 if a check found an error.")
         ] = False,
+        cluster: options.ClusterAddress = None,
+        memory: options.MemorySize = None,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
@@ -207,6 +218,9 @@ def add(app: typer.Typer) -> None:
                     "--noise": noise,
                     "--protocol published": protocol != "fair",
                     "--schedules": schedules,
+                    "--cluster": cluster,
+                    "--memory": memory,
+                    "--precision": precision != "float32",
                 },
                 save_model=save_model,
                 dry_run=dry_run,
@@ -246,8 +260,11 @@ def add(app: typer.Typer) -> None:
                 batch_size=batch_size,
                 metric=metric,
                 margin=margin,
+                precision=precision,
                 protocol=protocol,  # type: ignore[arg-type]  # checked with everything else
                 time_limit=options.seconds(time_limit, option="--time-limit"),
+                cluster=cluster,
+                memory=memory,
                 store=None if dry_run else keep,
                 seed=seed,
                 task=task,

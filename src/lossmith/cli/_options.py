@@ -12,8 +12,10 @@ from lossmith._errors import InvalidInputError
 from lossmith._names import split_names
 
 __all__ = [
+    "ClusterAddress",
     "DEFAULT_STORE",
     "Json",
+    "MemorySize",
     "Out",
     "Quiet",
     "Report",
@@ -44,6 +46,22 @@ Out = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="HTML file for the report.", rich_help_panel="Output"),
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="auto|local|HOST:PORT",
+        help="Train on the workers of a Ray cluster: the one this machine belongs to, Ray on this machine alone, or an address.",
+    ),
+]
+MemorySize = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="What training may take on a machine, such as 2GB; what is free where nothing is said.",
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.", rich_help_panel="Output")

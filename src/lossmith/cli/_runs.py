@@ -65,6 +65,8 @@ def add(app: typer.Typer) -> None:
     @runs.command(epilog="Example: `lossmith runs resume`")
     def resume(
         run: Run = None,
+        cluster: options.ClusterAddress = None,
+        memory: options.MemorySize = None,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
@@ -78,7 +80,7 @@ def add(app: typer.Typer) -> None:
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
         with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
-            result: Any = go_on(run, store=keep, progress=progress)
+            result: Any = go_on(run, store=keep, cluster=cluster, memory=memory, progress=progress)
         if not hasattr(result, "run"):
             return _of_models(result, shape, out, report, quiet=quiet)
         return results.finish(result, store=keep, out=out, report=report, shape=shape)
@@ -86,6 +88,8 @@ def add(app: typer.Typer) -> None:
     @runs.command(epilog="Example: `lossmith runs repeat 7`")
     def repeat(
         run: Run = None,
+        cluster: options.ClusterAddress = None,
+        memory: options.MemorySize = None,
         store: options.StoreFile = None,
         out: options.Out = None,
         report: options.Report = None,
@@ -99,7 +103,7 @@ def add(app: typer.Typer) -> None:
         shape = "json" if json else results.check_format(format)
         keep = options.store_file(store, out)
         with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
-            result = again(run, store=keep, progress=progress)
+            result = again(run, store=keep, cluster=cluster, memory=memory, progress=progress)
         return results.finish(result, store=keep, out=out, report=report, shape=shape)
 
     @runs.command(

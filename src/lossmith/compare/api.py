@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from lossmith._cluster import check_address, connected
 from lossmith._errors import InvalidInputError
 from lossmith._views import in_notebook, progress_display
 from lossmith.compare._spec import Protocol as ComparisonProtocol
@@ -18,8 +19,10 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Progress, execute, plan_for
 from lossmith.compare.store import Store
 from lossmith.compare.versions import versions
+from lossmith.compare.workers import Means
 from lossmith.data import Dataset
 from lossmith.losses import Loss
+from lossmith.training.execution import byte_count
 
 __all__ = ["compare"]
 
@@ -42,7 +45,10 @@ def compare(
     metric: str | None = None,
     margin: float | None = None,
     protocol: ComparisonProtocol = "fair",
+    precision: str = "float32",
     time_limit: float | None = None,
+    cluster: str | None = None,
+    memory: str | int | None = None,
     store: PathType | None = None,
     save_model: PathType | None = None,
     seed: int = 0,
@@ -92,8 +98,16 @@ def compare(
     margin : float
         Differences up to it are equivalent, in units of the metric.
     protocol : {"fair", "published"}
+    precision : {"float32", "bfloat16", "float16"}
+        In which networks compute, but for their last layer; weights, losses and metrics are float32 in any case.
     time_limit : float
         Seconds after which no further group of runs begins.
+    cluster : str
+        Ray cluster whose workers train: "auto", the one that this machine belongs to; "local", Ray on this machine alone;
+        or its address. This process alone writes to the store, and the numbers are those of a machine with as many cores.
+    memory : str or int
+        What training may take on a machine, `"2GB"` or bytes; by default what is free. Stacks of runs become as small as
+        that asks for.
     store : path
         SQLite file that keeps every finished group, so that an interrupted comparison goes on where it stopped.
     save_model : path
@@ -119,6 +133,8 @@ def compare(
         Anything that does not fit: names, numbers, data; the message says what to do.
     StoreError
         The store cannot be written.
+    ClusterError
+        The cluster does not answer, or loses its workers again and again.
 
     Examples
     --------
@@ -142,6 +158,7 @@ def compare(
         "metric": metric,
         "margin": margin,
         "protocol": protocol,
+        "precision": precision,
         "seed": seed,
     }
     reading: dict[str, Any] = {
@@ -162,21 +179,36 @@ def compare(
             advice="leave save_model out and export the runs you need with training.to_keras",
         )
 
+    if cluster is not None:
+        check_address(cluster)
+    allowed = None if memory is None else byte_count(memory)
+
     def carried_out(shown: Progress | None) -> Any:
+        with connected(cluster) as joined:
+            means = Means(joined, memory=allowed)
+            return _carried_out(replace(means, cores=means.groups_at_once()), shown)
+
+    def _carried_out(means: Means, shown: Progress | None) -> Any:
+        how: dict[str, Any] = {"means": means, "progress": shown, "time_limit": time_limit, "clock": clock}
         if store is None:
-            outcome = execute(plan, progress=shown, time_limit=time_limit, clock=clock)
+            outcome = execute(plan, **how)
             write_winner(*(winner_file(outcome) if save_model is not None else (None, None)), save_model)
             return outcome.comparison
         with Store.open(store) as opened:
             number = opened.create_run(
                 kind="compare",
                 name=plan.dataset.name,
-                settings={"settings": asdict(plan.settings), "options": _storable(options, plan), "reading": reading},
+                settings={
+                    "settings": asdict(plan.settings),
+                    "options": _storable(options, plan),
+                    "reading": reading,
+                    "cores": means.cores,
+                },
                 data={"source": _address(source), "n_samples": plan.dataset.n_samples, "task": plan.dataset.task},
                 fingerprint=plan.dataset.fingerprint,
                 versions=versions(),
             )
-            return run_stored(opened, number, plan, save_model, progress=shown, time_limit=time_limit, clock=clock)
+            return run_stored(opened, number, plan, save_model, **how)
 
     if progress is None and in_notebook():
         with progress_display() as shown:

@@ -19,6 +19,7 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.run import Outcome, Progress, execute
 from lossmith.compare.store import Store
 from lossmith.compare.winner import winner
+from lossmith.compare.workers import Means
 from lossmith.training import FolderCheckpoints
 
 __all__ = ["WINNER", "PathType", "StoredGroups", "run_stored", "winner_file", "write_winner"]
@@ -62,9 +63,17 @@ def run_stored(
     progress: Progress | None,
     time_limit: float | None,
     clock: Any,
+    means: Means | None = None,
 ) -> Comparison:
     """Train what is missing of a stored run, keep its result and its winner, and return the result."""
-    outcome = execute(plan, StoredGroups(store, number), progress=progress, time_limit=time_limit, clock=clock)
+    outcome = execute(
+        plan,
+        StoredGroups(store, number),
+        means=means,
+        progress=progress,
+        time_limit=time_limit,
+        clock=clock,
+    )
     result = replace(outcome.comparison, run=number)
     model, problem = winner_file(outcome)
     if model is not None:

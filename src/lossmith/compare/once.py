@@ -53,7 +53,11 @@ def compare_once(source: Any, *, store: PathType, progress: Progress | None = No
     (1, 1)
     >>> folder.cleanup()
     """
-    ending = {name: options.pop(name) for name in ("save_model", "time_limit", "clock") if name in options}
+    ending = {
+        name: options.pop(name)
+        for name in ("save_model", "time_limit", "clock", "cluster", "memory")
+        if name in options
+    }
     plan = compare(source, dry_run=True, **options)
     with Store.open(store) as opened:
         same = _same(opened, plan, options) if in_catalogue(plan.model) else None
@@ -76,7 +80,7 @@ def _same(store: Store, plan: Plan, options: dict[str, Any]) -> int | None:
         and {name: row.settings["reading"].get(name) for name in reading} == reading
         and tuple(row.settings["reading"].get("drop") or ()) == tuple(options.get("drop", ()))
     ]
-    ended = [row.run for row in rows if store.result(row.run) is not None]
+    ended = [row.run for row in rows if row.status == "finished"]
     if ended:
         return max(ended)
     return max(rows, key=lambda row: (len(store.group_keys(row.run)), row.run)).run if rows else None

@@ -38,6 +38,10 @@ __all__ = [
 ]
 
 
+# in which networks compute; variables, losses and metrics are float32 in any case
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will be trained.
@@ -212,6 +216,7 @@ def make_plan(
     metric: str | None = None,
     margin: float | None = None,
     protocol: Protocol = "fair",
+    precision: str = "float32",
     seed: int = 0,
     n_train: int,
 ) -> Plan:
@@ -235,6 +240,8 @@ def make_plan(
     auto = seeds == "auto"
     if protocol not in ("fair", "published"):
         raise InvalidInputError(f"protocol {protocol!r}", expected="fair or published")
+    if precision not in PRECISIONS:
+        raise InvalidInputError(f"precision {precision!r}", expected=", ".join(PRECISIONS))
     count = DEFAULTS.looks[0] if auto else whole_number(seeds, "seeds", 1)
     if not 0 <= noise < 1:
         raise InvalidInputError(f"noise {noise}", expected="a share in [0, 1)", advice="for example 0.2")
@@ -293,6 +300,7 @@ def make_plan(
             "margin_given": margin is not None,
             "not_applicable": len(refused),
             **({"images": True} if images is not None else {}),
+            **({"precision": precision} if precision != "float32" else {}),
             **({"schedules": names} if (names := _scheduled(variants)) else {}),
             **stored(variants, learning_rates),
         },

@@ -10,10 +10,27 @@ import numpy as np
 from lossmith.compare.plan import Plan
 from lossmith.compare.trials import HeadProgram, Seat, group_arrays
 from lossmith.losses import Loss
-from lossmith.training import Checkpoints, GradientProcedure, GroupData, Schedule, Trainer, load_keras, schedules
+from lossmith.training import (
+    Checkpoints,
+    Fitting,
+    GradientProcedure,
+    GroupData,
+    Schedule,
+    Trainer,
+    choose_execution,
+    load_keras,
+    schedules,
+    worker_count,
+)
+from lossmith.training._layers import compute_in
+from lossmith.training.execution import free_bytes
 from lossmith.training.optimizers import Length, make_optimizer
 
 __all__ = ["Trainers", "procedure", "quantity"]
+
+
+# gradients below 6e-8 are zero in float16; a thousand times larger, those of losses around one overflow at 64
+LOSS_SCALE = 1024.0
 
 
 def procedure(
@@ -25,13 +42,18 @@ def procedure(
     rates = None
     if variant.schedule != "constant" and length is not None:
         rates = schedules.get(variant.schedule).over(length)
+    network = plan.model.network(input_shape, program.units)
+    precision = plan.settings.extra.get("precision", "float32")
+    if precision != "float32":
+        compute_in(network, precision)
     return GradientProcedure(
-        plan.model.network(input_shape, program.units),
+        network,
         make_optimizer(variant.optimizer, learning_rate=variant.learning_rate, length=length),
         program.losses,
         [program.encodings.index(loss.encoding) for loss in program.losses],
         monitors=[_hits(program) if plan.dataset.task != "regression" else _squared_errors(program)],
         schedule=rates,
+        loss_scale=LOSS_SCALE if precision == "float16" else 1.0,
     )
 
 
@@ -97,9 +119,9 @@ class Trainers:
     It trains what `train_groups` hands it: a program, the data of one of its groups and the seats of its trials.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._made: dict[Any, Trainer] = {}
+    def __init__(self, plan: Plan, *, memory: int | None = None) -> None:
+        self.plan, self.memory = plan, memory
+        self._made: dict[Any, Fitting] = {}
         self._lock = threading.Lock()
 
     def train(
@@ -111,7 +133,7 @@ class Trainers:
         result = self.trainer(program, data).train(data, checkpoints=states, **options)
         return group_arrays(self.plan, program, seats, result)
 
-    def trainer(self, program: HeadProgram, data: GroupData) -> Trainer:
+    def trainer(self, program: HeadProgram, data: GroupData) -> Fitting:
         """Return the trainer of groups of this shape, compiled."""
         shapes = (program.key, data.train.inputs.shape, *(part.inputs.shape for part in data.evaluate.values()))
         with self._lock:
@@ -119,25 +141,36 @@ class Trainers:
                 self._made[shapes] = self._make(program, data)
             return self._made[shapes]
 
-    def _make(self, program: HeadProgram, data: GroupData) -> Trainer:
+    def _make(self, program: HeadProgram, data: GroupData) -> Fitting:
         settings, plan = self.plan.settings, self.plan
         configurations = program.configurations
         n_rows = data.train.n_rows
         batch_size = min(program.variant.batch_size or n_rows, n_rows)
         length = Length(-(-n_rows // batch_size), settings.epochs)
-        trainer = Trainer(
-            procedure(plan, program, data.train.inputs.shape[2:], length=length),
-            [place for place, _ in configurations],
-            [rate for _, rate in configurations],
-            Schedule(
-                epochs=settings.epochs,
-                batch_size=batch_size,
-                patience=plan.patience,
-                restore_best=plan.restore_best,
-                # a pass over all training rows after every epoch is a third of an epoch of convolutions
-                watch_training=settings.protocol == "published" and plan.model.execution != "sequential",
-            ),
-            quantities=("loss", quantity(plan)),
-        )
-        trainer.compile(data)
-        return trainer
+        trained = procedure(plan, program, data.train.inputs.shape[2:], length=length)
+
+        def make(places: tuple[int, ...]) -> Trainer:
+            return Trainer(
+                trained,
+                [configurations[place][0] for place in places],
+                [configurations[place][1] for place in places],
+                Schedule(
+                    epochs=settings.epochs,
+                    batch_size=batch_size,
+                    patience=plan.patience,
+                    restore_best=plan.restore_best,
+                    # a pass over all training rows after every epoch is a third of an epoch of convolutions
+                    watch_training=settings.protocol == "published" and plan.model.execution != "sequential",
+                ),
+                quantities=("loss", quantity(plan)),
+            )
+
+        stacked = choose_execution(trained.model) == "stacked"
+        fitting = Fitting(make, len(configurations), budget=self._budget, divisible=stacked)
+        fitting.compile(data)
+        return fitting
+
+    def _budget(self) -> int | None:
+        """Return the bytes of one of the stacks that are trained at once."""
+        memory = free_bytes() if self.memory is None else self.memory
+        return None if memory is None else memory // worker_count()

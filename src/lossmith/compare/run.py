@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Protocol
@@ -20,16 +20,19 @@ from lossmith.compare._spec import Protocol as ComparisonProtocol
 from lossmith.compare.baselines import BASELINES, TRIALS, baseline_arrays
 from lossmith.compare.defaults import DEFAULTS
 from lossmith.compare.image_defaults import shortened
-from lossmith.compare.interim import InterruptedComparison, best_so_far, interim
+from lossmith.compare.interim import InterruptedComparison, best_so_far, finished_trials, interim
 from lossmith.compare.plan import Plan, make_plan, whole_number
 from lossmith.compare.programs import Trainers
 from lossmith.compare.summary import Evidence, summarise
-from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_data, head_programs
+from lossmith.compare.trials import Seats, group_data, head_programs
+from lossmith.compare.workers import Means, Wanted, workers_for
 from lossmith.data import Dataset
-from lossmith.training import choose_execution, load_keras, train_groups, worker_count
+from lossmith.training import choose_execution, load_keras, worker_count
 
 __all__ = ["Execution", "Keeper", "Memory", "Outcome", "estimate_seconds", "execute", "plan_for"]
 
+# how often the progress line looks for the best loss so far, in seconds
+NOTE_SECONDS = 0.2
 # progress(runs done, runs in all, stage, note)
 Progress = Callable[[float, int, str, str], None]
 
@@ -123,7 +126,7 @@ def estimate_seconds(plan: Plan, *, clock: Callable[[], float] = time.perf_count
     began = clock()
     few = 1 if plan.model.execution == "sequential" else min(plan.settings.epochs, 3)
     trial = replace(plan, settings=replace(plan.settings, epochs=few))
-    execution = Execution(trial, Memory())
+    execution, trainers = Execution(trial, Memory()), Trainers(trial)
     seconds = 0.0
     for program in execution.programs:
         data, _ = group_data(trial, program, execution.seats, tuple(range(program.group_size)))
@@ -131,7 +134,7 @@ def estimate_seconds(plan: Plan, *, clock: Callable[[], float] = time.perf_count
             data, share = shortened(data, batch_size=plan.settings.batch_size)
         else:
             share = 1.0 / few
-        per_epoch = execution.trainers.trainer(program, data).train(data).seconds * share
+        per_epoch = trainers.trainer(program, data).train(data).seconds * share
         rounds = -(-len(program.groups(plan.settings.seeds)) // worker_count())
         seconds += per_epoch * plan.settings.epochs * rounds
     compiling = clock() - began
@@ -150,6 +153,7 @@ class Execution:
         plan: Plan,
         keeper: Keeper,
         *,
+        means: Means | None = None,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.perf_counter,
         deadline: float | None = None,
@@ -157,79 +161,83 @@ class Execution:
         self.plan = plan
         self.keeper = keeper
         self.seats = Seats(plan)
-        self.programs = tuple(head_programs(plan, cores=worker_count()))
-        self.trainers = Trainers(plan)
+        means = means or Means()
+        self.programs = tuple(head_programs(plan, cores=means.groups_at_once()))
+        self.workers = workers_for(plan, self.programs, self.seats, means)
         self.groups = keeper.groups()
         self.clock = clock
         self.deadline = deadline
         self._progress = progress
         self._shares: dict[str, float] = {}
-        self._note = ""
+        self._note, self._noted = "", -math.inf
         self._lock = threading.Lock()
 
     def train(self, n_seeds: int) -> None:
         """Train every group that `n_seeds` trials need and that is not kept yet, baselines included."""
         wanted = self._wanted(n_seeds)
         total = self._runs(n_seeds)
-        done_before = total - sum(len(trials) * len(program.configurations) for program, _, trials in wanted)
-        sizes = {key: len(trials) * len(program.configurations) for program, key, trials in wanted}
+        runs = {one.key: len(one.trials) * len(self.programs[one.place].configurations) for one in wanted}
+        done_before, words = total - sum(runs.values()), self.workers.words
         self._shares = {}
 
         def report(key: str, epochs: int, all_epochs: int) -> None:
             if self._progress is None:
                 return
             with self._lock:
-                self._shares[key] = sizes[key] * epochs / all_epochs
+                if key:
+                    self._shares[key] = runs[key] * epochs / all_epochs
                 done_now = min(done_before + sum(self._shares.values()), total)
-                self._progress(done_now, total, "training", self._note)
-
-        def make(program: HeadProgram, key: str, trials: tuple[int, ...]) -> Any:
-            return lambda: (program, *group_data(self.plan, program, self.seats, trials), self._checkpoints(key))
+                note = ", ".join(part for part in (self._note, self.workers.note()) if part)
+                self._progress(done_now, total, words, note)
 
         def done(key: str, arrays: dict[str, np.ndarray]) -> None:
             self.keeper.save(key, arrays)
             self.groups[key] = arrays
             if (states := self._checkpoints(key)) is not None:
                 states.discard()
-            self._note = self._leading(n_seeds)
+            left.discard(key)
+            # it looks at every group, so that it is not said anew for each of many thousands
+            if self._progress is not None and (not left or time.perf_counter() - self._noted > NOTE_SECONDS):
+                self._note, self._noted = self._leading(n_seeds), time.perf_counter()
             report(key, 1, 1)
 
-        def source() -> Any:
-            for program, key, trials in wanted:
+        def source() -> Iterator[Wanted]:
+            for one in wanted:
                 if self.deadline is not None and self.clock() > self.deadline and self.finished():
                     return
-                yield key, make(program, key, trials)
+                yield one
 
+        left = set(runs)
         if self._progress is not None:
             self._progress(done_before, total, "compiling", "")
-        train_groups(self.trainers, source(), done, progress=report)  # type: ignore[arg-type]
+        self.workers.train(source(), done, report=report, checkpoints=self._checkpoints)
         self._train_baselines(min(n_seeds, self.finished()))
 
     def _leading(self, n_seeds: int) -> str:
-        if self._progress is None:
-            return ""
-        found = best_so_far(self.plan, self.programs, self.groups, min(n_seeds, self.finished()))
+        trials = finished_trials(self.programs, self.groups, n_seeds)
+        found = best_so_far(self.plan, self.programs, self.groups, trials)
         return "" if found is None else recommend.leading(found[0], str(self.plan.metric), found[1])
 
     def interim(self, *, seconds: float) -> Any:
         """Return the result of the trials that every loss has finished, or None before there are two of them."""
-        n_seeds = min(self.finished(), self.plan.settings.seeds if not self.plan.settings.auto else DEFAULTS.looks[-1])
-        return interim(self.plan, self.programs, self.groups, self.seats, n_seeds=n_seeds, looks=1, seconds=seconds)
+        limit = DEFAULTS.looks[-1] if self.plan.settings.auto else self.plan.settings.seeds
+        trials = finished_trials(self.programs, self.groups, limit)
+        return interim(self.plan, self.programs, self.groups, self.seats, trials=trials, looks=1, seconds=seconds)
 
     def _checkpoints(self, key: str) -> Any:
         """Return where the runs of a group keep their state from epoch to epoch; None in memory."""
         kept = getattr(self.keeper, "checkpoints", None)
         return None if kept is None else kept(key)
 
-    def _wanted(self, n_seeds: int) -> list[tuple[HeadProgram, str, tuple[int, ...]]]:
+    def _wanted(self, n_seeds: int) -> list[Wanted]:
         missing = [
-            (program, key, trials)
-            for program in self.programs
+            Wanted(place, key, trials)
+            for place, program in enumerate(self.programs)
             for key, trials in program.groups(n_seeds)
             if key not in self.groups
         ]
         # seeds first, so that a comparison that is stopped early has every loss for the seeds it has
-        return sorted(missing, key=lambda item: item[2][0])
+        return sorted(missing, key=lambda one: one.trials[0])
 
     def _runs(self, n_seeds: int) -> int:
         return sum(
@@ -250,21 +258,17 @@ class Execution:
 
     def _train_baselines(self, n_seeds: int) -> None:
         missing = [trial for trial in range(n_seeds) if f"baselines/{trial:05d}" not in self.groups]
-        total = self._runs(n_seeds)
+        total, count = self._runs(n_seeds), 0
 
-        def train(trial: int) -> dict[str, np.ndarray]:
-            seat = self.seats[trial]
-            # trials that see the same rows have the same baselines
-            own = trial < TRIALS and (trial == 0 or self.seats.differ)
-            return baseline_arrays(self.plan, seat, seed=engine_seed(self.plan, trial), all_models=own)
+        def done(trial: int, arrays: dict[str, np.ndarray]) -> None:
+            nonlocal count
+            key, count = f"baselines/{trial:05d}", count + 1
+            self.keeper.save(key, arrays)
+            self.groups[key] = arrays
+            if self._progress is not None:
+                self._progress(total, total, "baselines", f"{count} of {len(missing)}")
 
-        with ThreadPoolExecutor(worker_count()) as pool:
-            for count, (trial, arrays) in enumerate(zip(missing, pool.map(train, missing), strict=True)):
-                key = f"baselines/{trial:05d}"
-                self.keeper.save(key, arrays)
-                self.groups[key] = arrays
-                if self._progress is not None:
-                    self._progress(total, total, "baselines", f"{count + 1} of {len(missing)}")
+        self.workers.baselines(missing, done)
 
     def evidence(self, n_seeds: int, *, looks: int, seconds: float) -> Evidence:
         """Return what is known about the first `n_seeds` trials."""
@@ -289,6 +293,7 @@ def execute(
     plan: Plan,
     keeper: Keeper | None = None,
     *,
+    means: Means | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -300,6 +305,8 @@ def execute(
     plan : Plan
     keeper : Keeper, optional
         Holds the groups of an interrupted run and receives new ones.
+    means : Means, optional
+        With what it is trained; by default the cores and the free memory of this machine.
     progress : callable, optional
         `progress(runs done, runs in all, stage, note)`.
     time_limit : float, optional
@@ -314,7 +321,7 @@ def execute(
     """
     began = clock()
     deadline = None if time_limit is None else began + time_limit
-    execution = Execution(plan, keeper or Memory(), progress=progress, clock=clock, deadline=deadline)
+    execution = Execution(plan, keeper or Memory(), means=means, progress=progress, clock=clock, deadline=deadline)
     looks = DEFAULTS.looks if plan.settings.auto else (plan.settings.seeds,)
     result, evidence = None, None
     for look in looks:

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -175,8 +175,8 @@ class Store:
                 key for (key,) in cursor.execute("SELECT key FROM groups WHERE run = ? ORDER BY rowid", (run,))
             )
 
-    def groups(self, run: int) -> dict[str, dict[str, np.ndarray]]:
-        """Return the arrays of every stored group by key.
+    def groups(self, run: int, keys: Sequence[str] | None = None) -> dict[str, dict[str, np.ndarray]]:
+        """Return the arrays of every stored group by key, or of those of some `keys` that are stored.
 
         Raises
         ------
@@ -185,6 +185,8 @@ class Store:
         """
         found: dict[str, dict[str, np.ndarray]] = {}
         for key in self.group_keys(run):
+            if keys is not None and key not in keys:
+                continue
             arrays = self._group(run, key)
             if arrays is None:
                 raise damaged(run, self.path, f"group {key!r}", "Store.repair(run) forgets it, then resume the run")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lossmith._cluster import Cluster, connected
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import from_json
 from lossmith.compare._model_store import KIND as MODELS
@@ -19,6 +20,8 @@ from lossmith.compare.run import Progress, plan_for
 from lossmith.compare.store import Store
 from lossmith.compare.trained import TrainedModel
 from lossmith.compare.versions import versions
+from lossmith.compare.workers import Means
+from lossmith.training.execution import byte_count
 
 __all__ = ["best_model", "load", "repeat", "resume"]
 
@@ -30,6 +33,8 @@ def resume(
     source: Any = None,
     model: Any = None,
     save_model: PathType | None = None,
+    cluster: str | None = None,
+    memory: str | int | None = None,
     progress: Progress | None = None,
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
@@ -48,7 +53,9 @@ def resume(
     model : callable, optional
         The function that builds the body, where the comparison used one.
     save_model : path
-        See `compare`.
+    cluster : str
+    memory : str or int
+        See `compare`; they may be others than before, or none.
 
     Raises
     ------
@@ -74,6 +81,12 @@ def resume(
         if row.kind == MODELS:
             from lossmith.compare.model_axis import resume_models
 
+            if cluster is not None:
+                raise InvalidInputError(
+                    f"cluster {cluster!r} for run {number}, which compares models",
+                    expected="a comparison of losses",
+                    advice="resume it without a cluster",
+                )
             return resume_models(store, number, progress=progress)  # type: ignore[return-value]
         finished = opened.result(number)
         if finished is not None:
@@ -81,8 +94,18 @@ def resume(
                 best_model(number, store=store).save(save_model)
             return replace(from_json(finished), run=number)
         plan = _plan_again(row, source, model)
-        opened.reopen(number)
-        return run_stored(opened, number, plan, save_model, progress=progress, time_limit=time_limit, clock=clock)
+        with connected(cluster) as joined:
+            opened.reopen(number)
+            return run_stored(
+                opened,
+                number,
+                plan,
+                save_model,
+                means=_means(row, joined, memory),
+                progress=progress,
+                time_limit=time_limit,
+                clock=clock,
+            )
 
 
 def repeat(
@@ -91,6 +114,8 @@ def repeat(
     store: PathType,
     source: Any = None,
     model: Any = None,
+    cluster: str | None = None,
+    memory: str | int | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
@@ -104,7 +129,7 @@ def repeat(
     run : int, optional
         Its number; by default the latest.
     store : path
-    source, model : optional
+    source, model, cluster, memory : optional
         See `resume`.
 
     Raises
@@ -126,7 +151,7 @@ def repeat(
     (2, True)
     >>> folder.cleanup()
     """
-    with Store.open(store, create=False) as opened:
+    with Store.open(store, create=False) as opened, connected(cluster) as joined:
         row = opened.run(run if run is not None else opened.latest())
         if row.kind == MODELS:
             raise InvalidInputError(
@@ -135,6 +160,7 @@ def repeat(
                 advice="compare again in a new store",
             )
         plan = _plan_again(row, source, model)
+        means = _means(row, joined, memory)
         number = opened.create_run(
             kind="compare",
             name=row.name,
@@ -143,7 +169,7 @@ def repeat(
             fingerprint=row.fingerprint,
             versions=versions(),
         )
-        return run_stored(opened, number, plan, None, progress=progress, time_limit=None, clock=clock)
+        return run_stored(opened, number, plan, None, means=means, progress=progress, time_limit=None, clock=clock)
 
 
 def load(run: int | None = None, *, store: PathType) -> Comparison:
@@ -205,7 +231,7 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     """
     with Store.open(store, read_only=True) as opened:
         number = run if run is not None else opened.latest()
-        kept = opened.groups(number).get(WINNER)
+        kept = opened.groups(number, [WINNER]).get(WINNER)
     if kept is None:
         raise StoreError(
             f"run {number} kept no model",
@@ -215,8 +241,13 @@ def best_model(run: int | None = None, *, store: PathType) -> TrainedModel:
     return from_bytes(kept["file"].tobytes(), name=f"the model of run {number}")
 
 
+def _means(row: Any, cluster: Cluster | None, memory: str | int | None) -> Means:
+    """Return with what a stored run goes on: cut into the groups that it was begun with."""
+    return Means(cluster, cores=row.settings.get("cores"), memory=None if memory is None else byte_count(memory))
+
+
 def _latest_open(store: Store) -> int:
-    open_runs = [row.run for row in store.runs() if store.result(row.run) is None]
+    open_runs = [row.run for row in store.runs() if row.status != "finished"]
     if not open_runs:
         raise StoreError("no interrupted run in this store", advice="see lossmith runs list")
     return max(open_runs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +97,11 @@ def engine_seed(plan: Plan, trial: int) -> int:
 
 
 class Seats:
-    """The seats of a plan's trials; trials that see the same rows share one."""
+    """The seats of a plan's trials, or of some of them counted from 0; trials that see the same rows share one."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, trials: Sequence[int] | None = None) -> None:
         self.plan = plan
+        self._trials = trials
         self._fixed: Seat | None = None
         self._lock = threading.Lock()
 
@@ -114,7 +115,7 @@ class Seats:
         with self._lock:
             if self._fixed is not None:
                 return self._fixed
-        made = _seat(self.plan, trial)
+        made = _seat(self.plan, trial if self._trials is None else self._trials[trial])
         if not made.split.redrawn and not self.plan.settings.noise:
             with self._lock:
                 self._fixed = self._fixed or made

@@ -77,6 +77,8 @@ def _options(comparison: Comparison) -> dict[str, str]:
         options["--margin"] = f"{settings.margin:g}"
     if settings.extra.get("schedules"):
         options["--schedules"] = str(settings.extra["schedules"])
+    if settings.extra.get("precision"):
+        options["--precision"] = str(settings.extra["precision"])
     if settings.noise:
         options["--noise"] = f"{settings.noise:g}"
     options["--seed"] = str(settings.seed)

@@ -114,9 +114,10 @@ def model_line(comparison: Comparison) -> str:
         optimizer = f"{settings.optimizer.replace(',', ', ')}, each at rates of its own"
     schedules = str(settings.extra.get("schedules", "")).replace(",", ", ")
     schedule = f", schedule {schedules}" if schedules else ""
+    half = settings.extra.get("precision")
     return (
         f"{settings.model}, {optimizer}{schedule}, batch {whole(settings.batch_size)}, "
-        f"{whole(settings.epochs)} epochs{noise}"
+        f"{whole(settings.epochs)} epochs{noise}" + (f", computed in {half}" if half else "")
     )
 
 

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from lossmith.training._backend import compilation_cache, load_keras, worker_count
+from lossmith.training._backend import cache_folder, compilation_cache, load_keras, worker_count
 from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
 from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
 from lossmith.training.execution import choose_execution, group_bytes
 from lossmith.training.export import to_keras
+from lossmith.training.fitting import Fitting
 from lossmith.training.gradient import GradientProcedure, GradientState
 from lossmith.training.groups import train_groups
 from lossmith.training.landscape import Landscape, gradient_norms, loss_line, loss_surface
@@ -22,6 +23,7 @@ __all__ = [
     "Batch",
     "Cancelled",
     "Checkpoints",
+    "Fitting",
     "FolderCheckpoints",
     "GradientProcedure",
     "GradientState",
@@ -33,6 +35,7 @@ __all__ = [
     "Procedure",
     "Schedule",
     "Trainer",
+    "cache_folder",
     "choose_execution",
     "compilation_cache",
     "gradient_norms",

@@ -141,7 +141,7 @@ def undisturbed_random() -> Iterator[None]:
 def worker_count() -> int:
     """Return the number of threads that train groups: the cores this process may use on CPU, otherwise one.
 
-    Use it to know how many groups are trained at once.
+    Use it to know how many groups are trained at once. `LOSSMITH_THREADS` in the environment makes it fewer.
 
     Examples
     --------
@@ -152,4 +152,6 @@ def worker_count() -> int:
 
     if jax.default_backend() != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("LOSSMITH_THREADS", "")
+    return min(cores, int(asked)) if asked.isdecimal() and int(asked) else cores

@@ -6,13 +6,30 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["convolves", "keeps_rows_apart", "layers", "widest"]
+__all__ = ["compute_in", "convolves", "keeps_rows_apart", "layers", "widest"]
 
 
 def layers(model: Any) -> Iterator[Any]:
     """Yield the model and every layer within it."""
     yield model
     yield from model._flatten_layers(include_self=False, recursive=True)
+
+
+def compute_in(model: Any, precision: str) -> None:
+    """Let the layers of a model compute in half precision, but for the last: variables and raw outputs stay in single.
+
+    Parameters
+    ----------
+    model : keras.Model
+    precision : {"bfloat16", "float16"}
+    """
+    import keras
+
+    policy = keras.dtype_policies.DTypePolicy(f"mixed_{precision}")
+    last = {id(output._keras_history.operation) for output in model.outputs}
+    for layer in layers(model):
+        if id(layer) not in last and layer is not model:
+            layer.dtype_policy = policy
 
 
 def keeps_rows_apart(model: Any) -> bool:

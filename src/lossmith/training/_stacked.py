@@ -14,6 +14,7 @@ from lossmith.training._initial import draw_seed
 from lossmith.training._program import build_program, start
 from lossmith.training._run import Cancelled, Outcome, Progress, epoch_orders
 from lossmith.training._spec import GroupData, Hyper, Procedure, Schedule
+from lossmith.training.execution import measured_bytes
 
 __all__ = ["Stacked"]
 
@@ -62,6 +63,7 @@ class Stacked:
                 self._finish = compile_program(finish)
                 self._chunk = compiled.result()
         self.compilations = 2
+        self.footprint = measured_bytes(self._chunk, self._finish)
 
     @property
     def names(self) -> tuple[str, ...]:

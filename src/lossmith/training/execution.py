@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +15,26 @@ from lossmith.training._layers import convolves
 from lossmith.training._run import EVALUATION_ROOM
 from lossmith.training._spec import GroupData, Procedure, Schedule
 
-__all__ = ["Execution", "check_memory", "choose_execution", "group_bytes"]
+__all__ = [
+    "Execution",
+    "OutOfMemoryError",
+    "byte_count",
+    "check_memory",
+    "choose_execution",
+    "free_bytes",
+    "group_bytes",
+    "measured_bytes",
+]
 
 Execution = Literal["stacked", "sequential"]
 
+_SIZE = re.compile(r"(?P<value>\d+(\.\d*)?)\s*((?P<prefix>[kmgt])?(?P<binary>i)?b)?", re.IGNORECASE)
 # gradients, updates and the values of layers kept for the backward pass, in multiples of what is estimated
 SPARE = 3
+
+
+class OutOfMemoryError(InvalidInputError):
+    """A group needs more memory than is free; nothing was trained."""
 
 
 def choose_execution(model: Any) -> Execution:
@@ -104,24 +119,65 @@ def check_memory(needed: int, n_runs: int, *, free: int | None = None) -> None:
 
     Raises
     ------
-    InvalidInputError
+    OutOfMemoryError
         Says how many runs would fit.
 
     Examples
     --------
     >>> check_memory(10**6, 45, free=10**9)
     """
-    available = _free_bytes() if free is None else free
+    available = free_bytes() if free is None else free
     if available is not None and needed > available:
         fitting = available * n_runs // needed
-        raise InvalidInputError(
+        raise OutOfMemoryError(
             f"a group of {n_runs} runs needs about {needed / 2**30:.1f} GiB",
             expected=f"at most the {available / 2**30:.1f} GiB that are free",
             advice=f"train {fitting} runs in a group" if fitting else "use a smaller model, batch or data set",
         )
 
 
-def _free_bytes() -> int | None:
+def byte_count(size: str | int) -> int:
+    """Return a size of memory in bytes: a number of them, or text with a unit.
+
+    Parameters
+    ----------
+    size : str or int
+        `2GB` is 2 * 10**9, `2GiB` 2 * 2**30.
+
+    Raises
+    ------
+    InvalidInputError
+
+    Examples
+    --------
+    >>> byte_count("1.5 GiB"), byte_count("512mb"), byte_count(1000)
+    (1610612736, 512000000, 1000)
+    """
+    found = _SIZE.fullmatch(str(size).strip())
+    if isinstance(size, bool) or found is None or not float(found["value"]):
+        raise InvalidInputError(f"memory {size!r}", expected="a size such as 2GB, 512MiB or a number of bytes")
+    prefix = "kmgt".find(found["prefix"].lower()) + 1 if found["prefix"] else 0
+    return int(float(found["value"]) * (1024 if found["binary"] else 1000) ** prefix)
+
+
+def measured_bytes(*compiled: Any) -> int | None:
+    """Return the bytes that the largest of some compiled programs takes, as its compiler says; None where it does not.
+
+    What a program takes is its arguments, its results where they do not take the place of arguments, and what lies between.
+    """
+    found = []
+    for program in compiled:
+        try:
+            said = program.memory_analysis()
+            size = said.argument_size_in_bytes + said.output_size_in_bytes - said.alias_size_in_bytes
+            found.append(int(size + said.temp_size_in_bytes))
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+            return None
+    return max(found, default=0) or None
+
+
+def free_bytes() -> int | None:
+    """Return the bytes that may be used: what the operating system or the accelerator says, or None."""
     import jax
 
     device = jax.local_devices()[0]

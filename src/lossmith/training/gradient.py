@@ -57,6 +57,9 @@ class GradientProcedure:
         training batch is multiplied before its mean; None where all rows count alike.
     schedule : RateSchedule or None
         What the learning rate of every run is multiplied by at each step.
+    loss_scale : float
+        What the loss is multiplied by while it is differentiated, and gradients are divided by after: small gradients
+        would vanish in a model that computes in float16.
 
     Raises
     ------
@@ -83,12 +86,13 @@ class GradientProcedure:
         monitors: Sequence[Monitor] = (),
         weights: int | None = None,
         schedule: RateSchedule | None = None,
+        loss_scale: float = 1.0,
     ) -> None:
         import jax.numpy as jnp
 
         self.model = model
         self.optimizer = optimizer
-        self._schedule = schedule
+        self._schedule, self._loss_scale = schedule, loss_scale
         self.losses = tuple(losses)
         self.monitors = tuple(monitors)
         self._weights = weights
@@ -170,13 +174,22 @@ class GradientProcedure:
             raw, other, penalties = self.model.stateless_call(
                 trainable, state.other, as_numbers(batch.inputs), training=True, return_losses=True
             )
+            raw = in_single(raw)
             values = self.pointwise(hyper.loss, raw, batch.targets)
             if self._weights is not None:
                 values = values * batch.targets[self._weights]
             loss = self._mean(values, batch) + sum(penalties)
             return loss, (other, raw)
 
-        (loss, (other, raw)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
+        def scaled(trainable: list[Any]) -> tuple[Any, Any]:
+            loss, others = mean_loss(trainable)
+            return loss * self._loss_scale, (loss, others)
+
+        if self._loss_scale == 1.0:
+            (loss, (other, raw)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.trainable)
+        else:
+            (_, (loss, (other, raw))), gradients = jax.value_and_grad(scaled, has_aux=True)(state.trainable)
+            gradients = [gradient / self._loss_scale for gradient in gradients]
         monitored = [self._mean(monitor(hyper.loss, raw, batch.targets), batch) for monitor in self.monitors]
         slots, schedule = list(state.slots), state.schedule
         slots[self._rate] = hyper.learning_rate
@@ -215,7 +228,7 @@ class GradientProcedure:
             # averaged weights are watched as they will be used
             trainable = self.optimizer.effective(state.slots, trainable)
         raw, _ = self.model.stateless_call(trainable, state.other, as_numbers(inputs), training=False)
-        return raw
+        return in_single(raw)
 
     def evaluate(self, state: GradientState, batch: Batch, hyper: Hyper) -> Any:
         """Return loss and monitored quantities of each row, shape (n_rows, 1 + n_monitors)."""
@@ -244,6 +257,13 @@ class GradientProcedure:
         trainable = [by_id[id(variable)] for variable in self.model.trainable_variables]
         other = [by_id[id(variable)] for variable in self.model.non_trainable_variables]
         return GradientState(trainable, other, list(self._slots), self._scheduled())
+
+
+def in_single(raw: Any) -> Any:
+    """Return raw outputs in the precision in which losses are computed, whatever that of the model."""
+    import jax.numpy as jnp
+
+    return raw.astype(jnp.float32) if raw.dtype in (jnp.bfloat16, jnp.float16) else raw
 
 
 def as_numbers(inputs: Any) -> Any:

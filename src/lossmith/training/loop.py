@@ -117,6 +117,15 @@ class Trainer:
                 self._states[seed] = self.procedure.init(seed)
         return self._states[seed]
 
+    def needed(self, data: GroupData) -> int:
+        """Return about how many bytes a group takes, before anything is compiled."""
+        return group_bytes(self.procedure, self.schedule, data, len(self._hyper.loss), execution=self.execution)
+
+    @property
+    def footprint(self) -> int | None:
+        """Bytes that the compiled program takes, as the compiler says; None where it does not, or before it is compiled."""
+        return getattr(self._compiled, "footprint", None)
+
     def compile(self, data: GroupData) -> None:
         """Compile for groups shaped like `data`; later groups must have the same shape.
 
@@ -133,11 +142,7 @@ class Trainer:
         with self._lock:
             signature = _signature(data)
             if self._compiled is None:
-                runs = len(data.seeds) * len(self._hyper.loss)
-                needed = group_bytes(
-                    self.procedure, self.schedule, data, len(self._hyper.loss), execution=self.execution
-                )
-                check_memory(needed, runs)
+                check_memory(self.needed(data), len(data.seeds) * len(self._hyper.loss))
                 self._compiled = _EXECUTIONS[self.execution](
                     self.procedure,
                     self.schedule,
