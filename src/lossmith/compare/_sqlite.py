@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from lossmith._errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "connect", "explained", "prepare"]
+__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect", "explained", "prepare"]
 
 BUSY_SECONDS = 30.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
 SCHEMA_VERSION = 1
+ROOM = 1 << 18  # bytes that must be free before a comparison begins
 SCHEMA = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,10 +62,13 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             expected="a file in an existing folder",
             advice="make the folder first or give another --store",
         )
+    if path.exists() and not path.is_file():
+        # a pipe or a device may give no end of bytes, or none at all
+        raise StoreError(f"store {str(path)!r} is a pipe or a device", expected="a file", advice="give another --store")
     mode = "ro" if read_only else "rwc"
     # a write-ahead log needs a file beside the store even to read it; where the folder cannot be written and no log is
     # left, nobody can be writing and the file may be read as it stands
-    for suffix in ("", "&immutable=1") if read_only and not _log(path).exists() else ("",):
+    for suffix in ("", "&immutable=1") if read_only and not _logged(path) else ("",):
         try:
             connection = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode={mode}{suffix}",
@@ -78,7 +83,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
-            if not suffix and read_only and not _log(path).exists():
+            if not suffix and read_only and not _logged(path):
                 continue
             raise explained(error, path) from error
         except FAILURES as error:
@@ -86,6 +91,36 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             raise explained(error, path) from error
         return connection
     raise StoreError(f"store {str(path)!r} cannot be opened", advice="check its permissions")
+
+
+def check_place(path: Path) -> None:
+    """Say at once that a store cannot be written, before anything is read or trained; makes nothing.
+
+    Raises
+    ------
+    StoreError
+    """
+    if path.exists():
+        connection = connect(path, read_only=True)
+        try:
+            if path.stat().st_size:
+                prepare(connection, path, read_only=True)
+        finally:
+            connection.close()
+    if not path.parent.is_dir():
+        connect(path, read_only=True)  # says so
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as trial:
+            trial.write(bytes(ROOM))
+            trial.flush()
+        if path.exists():
+            path.open("r+b").close()
+    except OSError as error:
+        raise StoreError(
+            f"store {str(path)!r} cannot be written: {error.strerror or error}",
+            expected=f"a folder that can be written, with {ROOM >> 10} kB to spare",
+            advice="check its permissions, free some space or give another --store",
+        ) from error
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
@@ -132,12 +167,14 @@ def _empty(connection: sqlite3.Connection) -> bool:
     return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
 
 
-def _log(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+def _logged(path: Path) -> bool:
+    """Return whether a log beside the store holds anything."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 _EXPLANATIONS = (
-    ("not a database", "is no store: not a SQLite file", "give another --store, or remove the file"),
+    ("not a database", "is no store: not a SQLite file", "give another --store"),
     ("malformed", "is damaged", "restore it from a copy, or start a new store with --store"),
     ("disk is full", "cannot grow: the disk is full", "free some space and resume; what was saved is kept"),
     ("locked", f"is busy: another process has been writing for {BUSY_SECONDS:g} s", "try again when it is done"),

@@ -27,8 +27,8 @@ import safetensors.numpy
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import to_plain
 from lossmith.compare._rows import COLUMNS, SELECT, RunRow, Status, damaged, digest, run_row
-from lossmith.compare._sqlite import FAILURES, connect, explained, prepare
-from lossmith.compare.ownership import is_alive, process_identity
+from lossmith.compare._sqlite import FAILURES, check_place, connect, explained, prepare
+from lossmith.compare.ownership import claimed, is_alive, released
 
 __all__ = ["DEFAULT", "RunRow", "Status", "Store"]
 
@@ -56,7 +56,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._owner = json.dumps({**json.loads(process_identity()), "opened": time.time_ns(), "by": id(self)})
+        self._owner = claimed()
         self._mine: set[int] = set()
 
     @classmethod
@@ -91,6 +91,16 @@ class Store:
             raise
         return cls(connection, place)
 
+    @staticmethod
+    def check(path: str | os.PathLike[str]) -> None:
+        """Say at once what would keep a store from being written; makes nothing.
+
+        Raises
+        ------
+        StoreError
+        """
+        check_place(Path(path))
+
     def close(self) -> None:
         """Give back the runs that this store was training, and close the file."""
         with self._lock:
@@ -100,8 +110,9 @@ class Store:
                         cursor.execute("UPDATE runs SET owner = NULL WHERE owner = ?", (self._owner,))
                         self._mine.clear()
             except StoreError:
-                pass  # the identity dies with this process in any case
+                pass  # the identity dies in any case
             finally:
+                released(self._owner)
                 self._connection.close()
 
     def __enter__(self) -> Store:
