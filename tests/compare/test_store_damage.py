@@ -16,6 +16,7 @@ import pytest
 import safetensors.numpy
 
 from lossmith._errors import StoreError
+from lossmith.compare.repair import repair
 from lossmith.compare.store import Store
 
 RUN = {
@@ -50,6 +51,7 @@ def _arrays(seed: int) -> dict[str, np.ndarray]:
 WRITER = """
 import sys
 import numpy as np
+from lossmith.compare.repair import repair
 from lossmith.compare.store import Store
 with Store.open(sys.argv[1]) as store:
     run = store.create_run(kind="compare", name=sys.argv[2], settings={}, data={}, fingerprint="", versions={})
@@ -199,12 +201,13 @@ def test_a_damaged_group_is_named_and_repaired(place):
     raw.execute("UPDATE groups SET payload = CAST(payload || x'00' AS BLOB) WHERE key = 'b'")
     raw.commit()
     raw.close()
-    with Store.open(place) as store:
-        with pytest.raises(StoreError, match=f"run {run} .* group 'b' fails its checksum; .*repair"):
-            store.groups(run)
-        assert store.repair(run) == ("b",)
-        assert set(store.groups(run)) == {"a"} and store.run(run).status == "interrupted"
-        assert store.repair(run) == ()
+    with Store.open(place) as store, pytest.raises(StoreError, match=f"run {run} .* group 'b' fails .*repair"):
+        store.groups(run)
+    found = repair(place)
+    assert (found.runs, found.groups, found.results, found.unfinished) == (1, 1, 1, ())
+    assert found.lost == (f"group 'b' of run {run} fails its checksum",)
+    with Store.open(found.path, create=False) as store:
+        assert set(store.groups(run)) == {"a"}
 
 
 def test_a_changed_number_in_a_group_is_noticed(place):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
@@ -149,10 +150,8 @@ def main() -> int:
         else:
             victim = child(lambda s=store, w=log: compare(s, w))
             time.sleep(rng.random() * whole)
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             status = ended(victim)
         in_flight = n_groups - _stored(store)
         ended(child(lambda s=store, w=log: resume(s, w)))

@@ -34,24 +34,22 @@ def test_every_write_may_fail(tmp_path, name, calls):
     refused = 0
     for place in range(1, 200, 1 if name == "full" else 7):
         store, log = tmp_path / f"{place}.db", tmp_path / f"{place}.log"
-        began = time.monotonic()
+        began, said = time.monotonic(), ""
         try:
             with storage_faults.faults(storage_faults.failing_from(place, number, calls=calls)):
                 store_scenario.work(store, log)
-            ended = True
         except StoreError as error:
-            ended = False
+            said = str(error)
             refused += 1
-            assert "\n" not in str(error) and store.name in str(error), error
-            assert any(word in str(error) for word in (words[0], "cannot be")), error
-        assert time.monotonic() - began < 1.0 + 0.5 * (not ended)
+        assert time.monotonic() - began < 1.0
+        assert not said or ("\n" not in said and store.name in said and (words[0] in said or "cannot be" in said)), said
         known = log.read_text().split() if log.exists() else []
         log.write_text("".join(f"{key}\n" for key in dict.fromkeys(known)))
         store_scenario.work(store, log)
         store_scenario.check(store, log)
         for path in tmp_path.iterdir():
             path.unlink()
-        if ended and place > 60:
+        if not said and place > 60:
             break
     assert refused > 8
 
@@ -85,7 +83,10 @@ def test_a_limit_of_the_system_on_the_size_of_files(tmp_path):
 def test_space_that_comes_back_is_used(tmp_path):
     with Store.open(tmp_path / "lossmith.db") as store:
         run = store.create_run(**store_scenario.RUN)
-        with storage_faults.faults(storage_faults.failing_from(1, errno.ENOSPC)), pytest.raises(StoreError, match="full"):
+        with (
+            storage_faults.faults(storage_faults.failing_from(1, errno.ENOSPC)),
+            pytest.raises(StoreError, match="full"),
+        ):
             store.save_group(run, "a", {"x": np.zeros(9)})
         store.save_group(run, "a", {"x": np.ones(9)})
         assert store.groups(run)["a"]["x"].sum() == 9
@@ -209,7 +210,9 @@ def test_many_writers_and_readers(tmp_path, writers, readers, seconds):
             assert store.group_keys(one["run"]) == tuple(map(str, range(one["saved"])))
             assert all((found["n"] == int(key)).all() for key, found in store.groups(one["run"]).items())
     total, slowest = sum(one["saved"] for one in wrote), max(one["slowest"] for one in wrote)
-    print(f"{writers} writers: {total} groups, slowest visit {slowest:.2f} s; {sum(one['reads'] for one in read)} reads")
+    print(
+        f"{writers} writers: {total} groups, slowest visit {slowest:.2f} s; {sum(one['reads'] for one in read)} reads"
+    )
     assert total >= writers and all(one["reads"] for one in read)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import tempfile
 from pathlib import Path
 
 from lossmith._errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect", "explained", "prepare"]
+__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect", "explained", "prepare", "repairing"]
 
 BUSY_SECONDS = 30.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
@@ -153,13 +154,13 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         raise StoreError(
             f"{str(path)!r} is a database of something else",
             expected="a store that lossmith wrote",
-            advice="give another --store",
+            advice=f"give another --store; if it was one, {repairing(path)}",
         )
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"store {str(path)!r} has version {version}",
             expected=f"version {SCHEMA_VERSION}",
-            advice="upgrade lossmith, or give another --store",
+            advice=f"upgrade lossmith; if it was damaged, {repairing(path)}",
         )
 
 
@@ -173,16 +174,17 @@ def _logged(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
+_REPAIR = "take what is whole into a new store: {repair}"
 _EXPLANATIONS = (
-    ("not a database", "is no store: not a SQLite file", "give another --store"),
-    ("malformed", "is damaged", "restore it from a copy, or start a new store with --store"),
+    ("not a database", "is no store: not a SQLite file", "give another --store; if it was one, {repair}"),
+    ("malformed", "is damaged", _REPAIR),
     ("disk is full", "cannot grow: the disk is full", "free some space and resume; what was saved is kept"),
     ("locked", f"is busy: another process has been writing for {BUSY_SECONDS:g} s", "try again when it is done"),
     ("readonly", "cannot be written", "check its permissions or give another --store"),
     ("unable to open", "cannot be opened", "check the permissions of its folder or give another --store"),
     ("disk i/o", "cannot be read or written: the disk reports an error", "check the disk; what was saved is kept"),
-    ("no such table", "is damaged: a table is missing", "restore it from a copy, or start a new store with --store"),
-    ("no such column", "is damaged: a column is missing", "restore it from a copy, or start a new store with --store"),
+    ("no such table", "is damaged: a table is missing", _REPAIR),
+    ("no such column", "is damaged: a column is missing", _REPAIR),
 )
 
 
@@ -191,7 +193,10 @@ def explained(error: Exception, path: Path) -> StoreError:
     message = "malformed" if isinstance(error, UnicodeError) else str(error).replace("\n", " ")
     for words, what, advice in _EXPLANATIONS:
         if words in message.lower():
-            return StoreError(f"store {str(path)!r} {what}", advice=advice)
-    return StoreError(
-        f"store {str(path)!r}: {message}", advice="restore it from a copy, or start a new one with --store"
-    )
+            return StoreError(f"store {str(path)!r} {what}", advice=advice.format(repair=repairing(path)))
+    return StoreError(f"store {str(path)!r}: {message}", advice=_REPAIR.format(repair=repairing(path)))
+
+
+def repairing(path: Path) -> str:
+    """Return the command that takes what is whole of a store into a new one."""
+    return f"lossmith runs repair --store {shlex.quote(str(path))}"

@@ -114,6 +114,7 @@ def load_classical(path: tensor_file.PathType) -> Any:
     """
     skops = _skops()
     name = repr(str(path))
+    tensor_file.check_regular(path)
     try:
         size = Path(path).stat().st_size
     except OSError as error:
