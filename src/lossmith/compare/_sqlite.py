@@ -145,6 +145,9 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous = FULL")
+        # a file of strangers may hold views and triggers, which run when rows are read
+        connection.execute("PRAGMA trusted_schema = OFF")
+        schema = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
         application, version = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
@@ -162,6 +165,9 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
             expected=f"version {SCHEMA_VERSION}",
             advice=f"upgrade lossmith; if it was damaged, {repairing(path)}",
         )
+    wanted = {("table", text.split()[2], text.strip()) for text in SCHEMA.split(";") if text.strip()}
+    if {row for row in schema if row[1] != "sqlite_sequence"} != wanted:
+        raise explained(sqlite3.DatabaseError("malformed"), path)
 
 
 def _empty(connection: sqlite3.Connection) -> bool:

@@ -6,6 +6,7 @@ is written down in `Dataset.decisions` and `Dataset.columns`.
 
 from __future__ import annotations
 
+from lossmith.data._bounded import check_archive
 from lossmith.data._built_in import BUILT_IN, BuiltIn, worms_counts
 from lossmith.data._downloads import keras_folder
 from lossmith.data._encoder import PIXEL, Encoder, fit_encoder
@@ -35,6 +36,7 @@ __all__ = [
     "NewRows",
     "Split",
     "Task",
+    "check_archive",
     "fit_encoder",
     "keras_folder",
     "load",

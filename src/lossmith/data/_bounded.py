@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import zipfile
 import zlib
 from pathlib import Path
 
 from lossmith._errors import DataError
 
-__all__ = ["MOST_TIMES", "UNPACKED", "check_regular", "read_whole", "unpacked"]
+__all__ = ["MOST_TIMES", "UNPACKED", "check_archive", "check_regular", "read_whole", "unpacked"]
 
 UNPACKED = 1 << 26  # bytes to which any gzip file may unpack
 MOST_TIMES = 100  # to which a larger one may: text tables of real life unpack to 3 to 30 times their size
@@ -48,6 +49,38 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
         ) from error
 
 
+def allowed(size: int) -> int:
+    """Return the bytes to which a packed file of so many bytes may unpack."""
+    return min(max(UNPACKED, MOST_TIMES * size), MOST)
+
+
+def check_archive(path: str | os.PathLike[str]) -> None:
+    """Raise for a zip file that says it unpacks to more than it may; what it unpacks to is never more than it says.
+
+    Raises
+    ------
+    DataError
+        Too large, damaged, or no zip file.
+    """
+    check_regular(path)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            total = sum(entry.file_size for entry in packed.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(
+            f"{str(path)!r} is a damaged archive ({' '.join(str(error).split())[:100]})",
+            expected="a complete file",
+            advice="copy or write it again",
+        ) from error
+    most = allowed(Path(path).stat().st_size)
+    if total > most:
+        raise DataError(
+            f"{str(path)!r} unpacks to {total:,} bytes",
+            expected=f"at most {most:,}",
+            advice="unpack it yourself if you trust it",
+        )
+
+
 def unpacked(data: bytes, *, name: str) -> bytes:
     """Return what a gzip file holds, all of its parts.
 
@@ -62,7 +95,7 @@ def unpacked(data: bytes, *, name: str) -> bytes:
     >>> unpacked(gzip.compress(b"a,b"), name="t.csv.gz")
     b'a,b'
     """
-    limit = min(max(UNPACKED, MOST_TIMES * len(data)), MOST)
+    limit = allowed(len(data))
     found, rest = bytearray(), data
     try:
         while rest.strip(b"\0"):  # some programs fill the last block with zeros
