@@ -13,6 +13,7 @@ import polars as pl
 from lossmith._errors import DataError, did_you_mean
 from lossmith.data import _delimited
 from lossmith.data._bounded import check_regular, read_whole, unpacked
+from lossmith.data._parquet_check import check_parquet
 
 __all__ = ["Table", "find_file", "read_columnar", "read_table"]
 
@@ -149,6 +150,8 @@ def read_columnar(path: str | os.PathLike[str]) -> pl.DataFrame:
 
 def _columnar(data: bytes, path: str) -> tuple[pl.DataFrame, str]:
     kind, read = ("Arrow", pl.read_ipc) if data.startswith(b"ARROW1") else ("Parquet", pl.read_parquet)
+    if kind == "Parquet":
+        check_parquet(data, name=path)
     try:
         # Polars reports damage through exceptions of several unrelated classes, and some as a Rust panic
         frame = read(io.BytesIO(data))
