@@ -256,13 +256,14 @@ class Execution:
             seat = self.seats[trial]
             # trials that see the same rows have the same baselines
             own = trial < TRIALS and (trial == 0 or self.seats.differ)
-            return baseline_arrays(self.plan, seat, seed=engine_seed(self.plan, trial), all_models=own)
+            arrays = baseline_arrays(self.plan, seat, seed=engine_seed(self.plan, trial), all_models=own)
+            # here and not in the loop below: what is finished out of its turn is not lost by a kill either
+            self.keeper.save(f"baselines/{trial:05d}", arrays)
+            return arrays
 
         with ThreadPoolExecutor(worker_count()) as pool:
             for count, (trial, arrays) in enumerate(zip(missing, pool.map(train, missing), strict=True)):
-                key = f"baselines/{trial:05d}"
-                self.keeper.save(key, arrays)
-                self.groups[key] = arrays
+                self.groups[f"baselines/{trial:05d}"] = arrays
                 if self._progress is not None:
                     self._progress(total, total, "baselines", f"{count + 1} of {len(missing)}")
 

@@ -91,6 +91,8 @@ class _Compact:
         if kind in (9, 10):
             byte = self._byte()
             count = self._varint() if byte >> 4 == 15 else byte >> 4
+            if depth > DEEPEST:
+                raise _Wrong("structures too deep within each other")
             if count > self.end - self.place:
                 raise _Wrong("a list longer than the file")
             return [self._value(byte & 15, depth + 1) for _ in range(count)]

@@ -209,6 +209,8 @@ def _called(function: Any, arguments: Any) -> Any:
     if function in {f"{module}._reconstruct" for module in _MODULES} and isinstance(first, _Name):
         if first == "numpy.ndarray":
             return _Array()
+    elif function == "__builtin__.bytes" and arguments == ():
+        return b""
     # how Python 3 writes bytes for Python 2
     elif function == "_codecs.encode" and type(first) is str and arguments[1:] in (("latin1",), ("latin-1",)):
         return first.encode("latin-1")
