@@ -131,13 +131,16 @@ def _survives(place: Path) -> bool:
     """Read everything; return whether the store could be read. A wrong number fails the test."""
     try:
         with Store.open(place, create=False, read_only=True) as store:
+            assert len(store.runs()) == 1
             for row in store.runs():
+                assert row.status == "finished" and row.n_groups == 2
                 assert row.settings == RUN["settings"] and row.created == 1.0 and row.fingerprint == RUN["fingerprint"]
-                result = store.result(row.run)
-                assert result is None or json.loads(result)["verdict"] == "Use hinge"
-                for key, arrays in store.groups(row.run).items():
-                    assert key in ("a", "b") and arrays["accuracy"].tolist() == [0.0, 1.0, 2.0, 3.0]
-    except StoreError:
+                assert json.loads(store.result(row.run))["verdict"] == "Use hinge"
+                assert store.group_keys(row.run) == ("a", "b")
+                for arrays in store.groups(row.run).values():
+                    assert arrays["accuracy"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    except StoreError as error:
+        assert "lossmith runs repair --store" in str(error) or "cut.db" in str(place), error
         return False
     return True
 
@@ -161,7 +164,7 @@ def _flip_and_cut(place: Path, tmp_path: Path, positions) -> int:
 def test_a_flipped_byte_or_a_cut_never_gives_a_wrong_number(place, tmp_path):
     rng = random.Random(1)
     refused = _flip_and_cut(place, tmp_path, lambda size: [*range(0, 100, 7), *rng.sample(range(100, size), 200)])
-    assert refused > 100
+    assert refused > 40
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ KINDS = {
         rng = np.random.default_rng(0)
         pair = (rng.normal(size=(60, 2)), np.arange(60) % 2)
         for name, model in (("a", "logistic"), ("b", "naive_bayes")):
-            compare_models(pair, models=model + ",majority", save_model=folder / name)
+            compare_models(pair, models=model, save_model=folder / name)
         read = classical_model.load
     """,
     "estimator": """
@@ -124,8 +124,9 @@ def test_a_file_loads_no_module(tmp_path, kind):
 
 SOCKETS = """
 import sys
+import os
 opened = []
-sys.addaudithook(lambda event, arguments: opened.append((event, str(arguments)[:80])) if event.startswith("socket.") and event != "socket.gethostname" else None)
+sys.addaudithook(lambda event, arguments: opened.append((event, str(arguments)[:200])) if event.startswith("socket.") else None)
 import lossmith
 from lossmith import drift
 import numpy as np
@@ -133,7 +134,8 @@ result = lossmith.compare("circles", losses="bce,hinge", model="mlp:hidden=3", s
 result.report(sys.argv[1] + ".html")
 drift.compare({"x": np.arange(200.0)}, {"x": np.arange(200.0)})
 lossmith.load("iris")
-print("SOCKETS", opened)
+held = [link for link in (os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")) if "socket" in link]
+print("SOCKETS", held, [one for one in opened if one[0] not in ("socket.__new__", "socket.gethostname") and not (one[0] == "socket.bind" and "'::1'" in one[1])])
 """
 
 
@@ -142,7 +144,8 @@ def test_nothing_phones_home_and_nothing_listens(tmp_path):
         [sys.executable, "-c", SOCKETS, str(tmp_path / "runs.db")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "SOCKETS []"
+    # urllib3, which Keras loads, asks the system when it is imported whether it knows IPv6, and lets go of the socket
+    assert done.stdout.splitlines()[-1] == "SOCKETS [] []"
 
 
 def test_the_guard_sees_a_socket(tmp_path):

@@ -91,7 +91,14 @@ def forged(rng: random.Random, value: Any) -> Any:
             place[rng.choice(("", "x", "class_name", "module", "kind", "__metadata__"))] = rng.choice(JUNK)
         elif kind == 2 and isinstance(place[last], int | float) and not isinstance(place[last], bool):
             place[last] = rng.choice(
-                (place[last] + 1, -place[last], place[last] * 2, 0, float(place[last]), str(place[last]))
+                (
+                    place[last] + 1,
+                    -place[last],
+                    place[last] * 2,
+                    0,
+                    place[last] / 2 if abs(place[last]) < 1e300 else 0.5,
+                    repr(place[last])[:50],
+                )
             )
         elif kind == 3:
             *others, name = rng.choice(paths)

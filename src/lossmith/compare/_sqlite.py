@@ -14,6 +14,9 @@ __all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect
 BUSY_SECONDS = 30.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
 SCHEMA_VERSION = 1
+# statements that bring a store of a version to the next one, in one transaction, when it is first opened for writing
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+CHECKED = 1 << 24  # bytes up to which all pages of a store are looked at when it is opened, which takes milliseconds
 ROOM = 1 << 18  # bytes that must be free before a comparison begins
 SCHEMA = """
 CREATE TABLE runs (
@@ -145,6 +148,8 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous = FULL")
+        if not read_only:
+            _migrate(connection)
         # a file of strangers may hold views and triggers, which run when rows are read
         connection.execute("PRAGMA trusted_schema = OFF")
         schema = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
@@ -159,14 +164,52 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
             expected="a store that lossmith wrote",
             advice=f"give another --store; if it was one, {repairing(path)}",
         )
+    if read_only and version in MIGRATIONS:
+        raise StoreError(
+            f"store {str(path)!r} has the older version {version}",
+            expected=f"version {SCHEMA_VERSION}",
+            advice="open it once for writing, which brings it up to date: lossmith runs resume, or a new comparison in it",
+        )
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"store {str(path)!r} has version {version}",
             expected=f"version {SCHEMA_VERSION}",
             advice=f"upgrade lossmith; if it was damaged, {repairing(path)}",
         )
+    _check_pages(connection, path)
     wanted = {("table", text.split()[2], text.strip()) for text in SCHEMA.split(";") if text.strip()}
     if {row for row in schema if row[1] != "sqlite_sequence"} != wanted:
+        raise explained(sqlite3.DatabaseError("malformed"), path)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a store of lossmith of an older version up to date, all of it or nothing."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        return
+    if connection.execute("PRAGMA user_version").fetchone()[0] not in MIGRATIONS:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # another process may have been first
+        while (version := connection.execute("PRAGMA user_version").fetchone()[0]) in MIGRATIONS:
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise for pages that contradict each other: rows could be missing without a sign of it."""
+    try:
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        said = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if pages * size <= CHECKED else "ok"
+    except FAILURES as error:
+        raise explained(error, path) from error
+    if said != "ok":
         raise explained(sqlite3.DatabaseError("malformed"), path)
 
 
