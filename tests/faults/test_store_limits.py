@@ -169,7 +169,7 @@ def test_places_are_checked_without_a_trace(place, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    with pytest.raises(StoreError, match="cannot be written: No space left on device; .*256 kB to spare"):
+    with pytest.raises(StoreError, match=r"cannot be written: No space left on device; .*256 kB to spare"):
         Store.check(place)
 
 

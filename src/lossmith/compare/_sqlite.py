@@ -239,6 +239,12 @@ _EXPLANATIONS = (
 
 def explained(error: Exception, path: Path) -> StoreError:
     """Return an error of SQLite as one line that says what to do."""
+    if isinstance(error, UnicodeEncodeError):
+        return StoreError(
+            f"store {str(path)!r}: a text of half characters, {error.object[:40]!r}",
+            expected="text that UTF-8 can write",
+            advice="rename it",
+        )
     message = "malformed" if isinstance(error, UnicodeError) else str(error).replace("\n", " ")
     for words, what, advice in _EXPLANATIONS:
         if words in message.lower():

@@ -14,6 +14,7 @@ from lossmith._errors import DataError, did_you_mean
 from lossmith.data import _delimited
 from lossmith.data._bounded import check_regular, read_whole, unpacked
 from lossmith.data._parquet_check import check_parquet
+from lossmith.data._values import shown
 
 __all__ = ["Table", "find_file", "read_columnar", "read_table"]
 
@@ -120,7 +121,7 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         )
     if data.startswith((b"PAR1", b"ARROW1")) or place.suffix.lower() in {".parquet", ".feather", ".arrow"}:
         frame, kind = _columnar(data, str(path))
-        return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), str(path))
+        return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), shown(path))
     for magic, what, advice in _FOREIGN:
         if data.startswith(magic):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
@@ -134,7 +135,7 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         f"{'with' if content.named else 'without'} a header line: "
         f"{content.frame.height:,} rows, {content.frame.width} columns."
     )
-    return Table(content.frame, (sentence, *content.decisions), str(path), content.named, content.separator == ",")
+    return Table(content.frame, (sentence, *content.decisions), shown(path), content.named, content.separator == ",")
 
 
 def read_columnar(path: str | os.PathLike[str]) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 from lossmith._errors import DataError
 from lossmith.data._images import image_dataset
 from lossmith.data._spec import Dataset
-from lossmith.data._values import quoted
+from lossmith.data._values import quoted, shown
 
 __all__ = ["holds_images", "load_image_folder"]
 
@@ -108,9 +108,9 @@ def load_image_folder(
     return image_dataset(
         images,
         labels,
-        name=name or root.resolve().name,
-        class_names=tuple(found),
-        source=str(root),
+        name=name or shown(root.resolve().name),
+        class_names=tuple(map(shown, found)),
+        source=shown(root),
         decisions=decisions,
     )
 
