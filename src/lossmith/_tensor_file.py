@@ -21,7 +21,7 @@ import safetensors.numpy
 
 from lossmith._errors import ModelFileError
 
-__all__ = ["MOST_HEADER", "PathType", "damaged", "format_of", "pack", "read", "unpack", "write"]
+__all__ = ["MOST_HEADER", "PathType", "check_regular", "damaged", "format_of", "pack", "read", "unpack", "write"]
 
 MOST_HEADER = 2**26  # bytes; a thousand columns with thirty levels take about one million
 SAVE_AGAIN = "save the model again, or copy the file again"
@@ -86,6 +86,7 @@ def read(path: PathType, *, format: str) -> tuple[dict[str, Any], dict[str, Any]
         The file misses, is damaged, foreign, or of another format.
     """
     name = repr(str(path))
+    check_regular(path)
     try:
         with Path(path).open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -100,9 +101,22 @@ def read(path: PathType, *, format: str) -> tuple[dict[str, Any], dict[str, Any]
     return unpack(data, format=format, name=name)
 
 
+def check_regular(path: PathType) -> None:
+    """Raise for what is there and is neither a file nor a folder: a pipe or a device may never end.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    place = Path(path)
+    if place.exists() and not place.is_file() and not place.is_dir():
+        raise ModelFileError(f"{str(path)!r} is a pipe or a device", expected="a model file", advice="check the path")
+
+
 def format_of(path: PathType) -> str:
     """Return the format that a file says it has; empty where it says none, or cannot be read."""
     try:
+        check_regular(path)
         with Path(path).open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(os.fstat(stream.fileno()).st_size - 8, MOST_HEADER):

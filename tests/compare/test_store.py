@@ -121,20 +121,6 @@ def test_saving_a_group_again_replaces_it(place):
         assert store.group_keys(run) == ("a",) and _same(store.groups(run)["a"], _arrays(2))
 
 
-def test_export_copies_one_run(place, tmp_path):
-    with Store.open(place) as store:
-        store.create_run(**RUN)
-        run = store.create_run(**RUN)
-        store.save_group(run, "a", _arrays(1))
-        store.finish(run, "{}", 1.0)
-        store.export(run, tmp_path / "one.db")
-        row = store.run(run)
-        with pytest.raises(StoreError, match="exists"):
-            store.export(run, tmp_path / "one.db")
-    with Store.open(tmp_path / "one.db", create=False) as copy:
-        assert copy.runs() == [row] and _same(copy.groups(run)["a"], _arrays(1)) and copy.result(run) == "{}"
-
-
 def test_arrays_without_numbers_are_refused(place):
     with Store.open(place) as store:
         run = store.create_run(**RUN)

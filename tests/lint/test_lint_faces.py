@@ -215,7 +215,7 @@ def test_a_file_with_code_in_it_is_not_run(tmp_path, arrays, capsys) -> None:
     model.compile(loss="sparse_categorical_crossentropy")
     model.save(tmp_path / "code.keras")
     assert run("lint", str(tmp_path / "code.keras"), str(arrays)) == 2
-    assert "cannot be opened" in capsys.readouterr().err
+    assert "is not opened: it holds a layer that runs code" in capsys.readouterr().err
 
 
 def test_a_factory_is_linted_on_a_table(tmp_path, capsys) -> None:

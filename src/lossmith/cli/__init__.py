@@ -59,6 +59,12 @@ def _run(arguments: list[str]) -> int:
         _debug()
         _say(f"error: {error}")
         return USAGE
+    except OSError as error:
+        # a disk or folder of the user: no fault of lossmith
+        _debug()
+        place = f"{os.fsdecode(error.filename)!r}: " if isinstance(error.filename, str | bytes) else ""
+        _say(f"error: {place}{error.strerror or error}; check the path, its permissions and the space on the disk")
+        return USAGE
     except Exception as error:
         _debug()
         summary = " ".join(str(error).split())[:300]

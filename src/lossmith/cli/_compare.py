@@ -201,9 +201,16 @@ def add(app: typer.Typer) -> None:
         Each loss gets its own learning rate, chosen on validation data; losses are judged on test data, paired by seed, by metrics
         that are not losses. A verdict is better, worse, equivalent or undecided, with the seeds it would still take.
         """
-        from lossmith.compare import compare as run
+        from lossmith.compare.store import Store
 
         shape = "json" if json else results.check_format(format)
+        keep = options.store_file(store, out)
+        if not dry_run:
+            if out is not None:
+                out.mkdir(parents=True, exist_ok=True)
+            Store.check(keep)  # before Keras is loaded
+        from lossmith.compare import compare as run
+
         names = options.names(models)
         if models_command.is_asked_for(names):
             return models_command.run(
@@ -242,9 +249,6 @@ def add(app: typer.Typer) -> None:
                 drop=[column for text in drop or () for column in text.split(",")],
                 data_dir=data_dir,
             )
-        keep = options.store_file(store, out)
-        if out is not None and not dry_run:
-            out.mkdir(parents=True, exist_ok=True)
         with results.interruptible(keep, shape), results.progress_display(quiet=quiet) as progress:
             result = run(
                 source,

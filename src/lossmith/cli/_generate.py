@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from lossmith._errors import InvalidInputError, ModelFileError
+from lossmith._tensor_file import check_regular
 from lossmith.cli import _options as options
 
 __all__ = ["KINDS", "GenerateOptions", "add", "kind_of"]
@@ -82,10 +84,12 @@ def kind_of(path: Path) -> str:
         The file misses, is no safetensors file of lossmith, or holds nothing that generates.
     """
     name = repr(str(path))
+    check_regular(path)
     try:
         with path.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
-            header = stream.read(size) if 2 <= size <= _MOST_HEADER else b""
+            most = min(_MOST_HEADER, os.fstat(stream.fileno()).st_size - 8)
+            header = stream.read(size) if 2 <= size <= most else b""
     except OSError as error:
         raise ModelFileError(
             f"{name} cannot be read: {error.strerror or error}", expected="a model file", advice="check the path"

@@ -1,4 +1,4 @@
-"""`lossmith runs`: what the store holds; show, resume, repeat and export."""
+"""`lossmith runs`: what the store holds; show, resume, repeat, export, import and repair."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ Run = Annotated[int | None, typer.Argument(metavar="[ID]", help="Number of the r
 Format = Annotated[
     str, typer.Option("--format", metavar="NAME", help="text, csv, md, github or json.", rich_help_panel="Output")
 ]
-_EXPORTS = ("csv", "parquet", "json", "model", "mlflow", "tensorboard")
+_EXPORTS = ("csv", "parquet", "json", "model", "run", "mlflow", "tensorboard")
 
 
 def add(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    runs = typer.Typer(no_args_is_help=True, help="List, show, resume, repeat and export the runs of the store.")
+    runs = typer.Typer(
+        no_args_is_help=True, help="List, show, resume, repeat, export, import and repair the runs of the store."
+    )
     app.add_typer(runs, name="runs")
 
     @runs.command(
@@ -116,8 +118,8 @@ def add(app: typer.Typer) -> None:
             typer.Option(
                 "--format",
                 metavar="NAME",
-                help="csv or parquet: the trials; json: the comparison; model: the recommended model; mlflow, tensorboard: "
-                "runs and scalars of these.",
+                help="csv or parquet: the trials; json: the comparison; model: the recommended model; run: all that the store "
+                "holds of it, as Parquet, for lossmith runs import; mlflow, tensorboard: runs and scalars of these.",
             ),
         ] = "csv",
         out: Annotated[
@@ -142,6 +144,9 @@ def add(app: typer.Typer) -> None:
                 f"--format {format!r}", expected="a known format", advice=did_you_mean(format, _EXPORTS)
             )
         keep = options.store_file(store)
+        if format == "run":
+            _whole(run, keep, out)
+            return
         result = load(run, store=keep)
         if not hasattr(result, "run") and format in ("model", "mlflow", "tensorboard"):
             raise InvalidInputError(
@@ -152,16 +157,63 @@ def add(app: typer.Typer) -> None:
         if format in ("mlflow", "tensorboard"):
             _tracked(result, format, out=out, tracking_uri=tracking_uri)
             return
-        content = _exported(result, format, keep)
-        if out is None:
-            sys.stdout.buffer.write(content)
-            return
         ending = "safetensors" if format == "model" else format
-        place = (
-            out / f"run-{getattr(result, 'run', run or 'models')}.{ending}" if out.is_dir() or not out.suffix else out
-        )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        _put(_exported(result, format, keep), out, f"run-{getattr(result, 'run', run or 'models')}.{ending}")
+
+    @runs.command("import", epilog="Example: `lossmith runs import run-7.parquet --store results/lossmith.db`")
+    def import_(
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="What `lossmith runs export --format run` wrote.")],
+        store: options.StoreFile = None,
+        quiet: options.Quiet = False,
+    ) -> None:
+        """Take a run from another store, finished or not, under a new number."""
+        from lossmith.compare.archive import import_run
+
+        keep = options.store_file(store)
+        number = import_run(file, store=keep)
+        if not quiet:
+            print(f"run {number} of {keep}")
+
+    @runs.command(epilog="Example: `lossmith runs repair --store results/lossmith.db`")
+    def repair(
+        store: options.StoreFile = None,
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", metavar="FILE", help="The new store; NAME-repaired.db beside the damaged one."),
+        ] = None,
+        json: options.Json = False,
+    ) -> None:
+        """Take what is whole of a damaged store into a new one; the damaged file stays as it is."""
+        from dataclasses import asdict
+
+        from lossmith.cli._show import print_json
+        from lossmith.compare.repair import repair as mend
+
+        found = mend(options.store_file(store), to=out)
+        if json:
+            print_json({**asdict(found), "path": str(found.path)})
+        else:
+            print(found)
+
+
+def _whole(run: int | None, store: Path, out: Path | None) -> None:
+    from lossmith.compare.archive import to_bytes
+    from lossmith.compare.store import Store
+
+    with Store.open(store, read_only=True) as opened:
+        number = run if run is not None else opened.latest()
+        content = to_bytes(opened, number)
+    _put(content, out, f"run-{number}.parquet")
+
+
+def _put(content: bytes, out: Path | None, name: str) -> None:
+    """Write bytes to a file, into a folder under this name, or to standard output."""
+    if out is None:
+        sys.stdout.buffer.write(content)
+        return
+    place = out / name if out.is_dir() or not out.suffix else out
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
 
 
 def _of_models(result: Any, shape: str, out: Path | None, report: Path | None, *, quiet: bool) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +120,20 @@ def _labels(dataset: Any) -> Any:
 def _arrays(path: Path) -> tuple[Any, Any, Any]:
     import numpy as np
 
+    from lossmith.data import check_archive
+
     if not path.is_file():
         raise DataError(f"no file {str(path)!r}", expected="an .npz file with the arrays x and y")
     try:
+        check_archive(path)
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except DataError:
+        raise
+    # NumPy passes on what zipfile, its own parser and its allocator raise
+    except Exception as error:
         raise DataError(
-            f"{str(path)!r} cannot be read ({str(error).splitlines()[0][:120]})",
+            f"{str(path)!r} cannot be read ({' '.join(str(error).split())[:120] or type(error).__name__})",
             expected="an .npz file of plain arrays",
             advice="write it with np.savez(path, x=x, y=y)",
         ) from error

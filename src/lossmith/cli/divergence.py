@@ -220,9 +220,9 @@ def _column(file: Path, name: str) -> Any:
                 head = stream.readline()
             separator = csv.Sniffer().sniff(head, ",;\t").delimiter if any(c in head for c in ",;\t") else ","
             frame = pl.read_csv(file, separator=separator, infer_schema_length=10_000)
-    except (pl.exceptions.PolarsError, csv.Error, OSError, UnicodeError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error, OSError, ValueError) as error:
         raise DataError(
-            f"cannot read {str(file)!r}: {str(error).splitlines()[0]}", expected="a CSV or Parquet file"
+            f"cannot read {str(file)!r}: {' '.join(str(error).split())[:200]}", expected="a CSV or Parquet file"
         ) from error
     usable = [column for column in frame.columns if frame[column].dtype.is_numeric() or frame[column].dtype in words]
     name = name or (usable[0] if len(usable) == 1 else "")

@@ -105,9 +105,19 @@ def from_text(text: str) -> ModelComparison:
         given = {entry.name: plain[entry.name] for entry in fields(ModelComparison) if entry.name in plain}
         trials = pl.DataFrame(plain["trials"], infer_schema_length=None)
         found = ModelComparison(**{**given, "standings": standings, "trials": trials})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"a comparison of models that cannot be read: {error}", advice="compare again") from error
-    return replace(found, class_counts=tuple(found.class_counts), decisions=tuple(found.decisions))
+        found = replace(found, class_counts=tuple(found.class_counts), decisions=tuple(found.decisions))
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        pl.exceptions.PolarsError,
+    ) as error:
+        why = " ".join(str(error).split())[:200]
+        raise StoreError(f"a comparison of models that cannot be read: {why}", advice="compare again") from error
+    return found
 
 
 def _standing(plain: dict[str, Any]) -> ModelStanding:

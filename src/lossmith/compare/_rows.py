@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from lossmith._errors import StoreError
 from lossmith.compare._json import from_plain
+from lossmith.compare._sqlite import repairing
 from lossmith.compare.ownership import is_alive
 
-__all__ = ["COLUMNS", "SELECT", "RunRow", "Status", "damaged", "digest", "run_row"]
+__all__ = ["COLUMNS", "SELECT", "RunRow", "Status", "damaged", "digest", "is_whole", "renumbered", "run_row"]
 
 Status = Literal["finished", "running", "interrupted"]
 
@@ -80,10 +81,15 @@ def run_row(row: tuple[Any, ...], path: Path) -> RunRow:
     *facts, known, owner, result_digest, seconds, summary, ending_known, n_groups = row
     run, kind, name, *texts, fingerprint, created = facts
     if digest(*facts) != known:
-        raise damaged(run, path, "its settings", "delete the run")
+        raise damaged(run, path, "its settings")
     if ending_known is not None and digest(run, result_digest, seconds, summary) != ending_known:
-        raise damaged(run, path, "its result", "Store.repair(run) forgets it, then resume the run")
-    settings, data, versions = (from_plain(json.loads(text)) for text in texts)
+        raise damaged(run, path, "its result")
+    try:
+        settings, data, versions = (from_plain(json.loads(text)) for text in texts)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(
+            f"run {run} in {str(path)!r} has settings that lossmith did not write", advice=f"delete the run: {error}"
+        ) from error
     status: Status = "interrupted"
     if ending_known is not None:
         status = "finished"
@@ -94,9 +100,24 @@ def run_row(row: tuple[Any, ...], path: Path) -> RunRow:
     )
 
 
-def damaged(run: int, path: Path, what: str, advice: str) -> StoreError:
+def damaged(run: int, path: Path, what: str) -> StoreError:
     """Return the error for a part of a run whose checksum does not fit."""
-    return StoreError(f"run {run} in {str(path)!r} is damaged: {what} fails its checksum", advice=advice)
+    return StoreError(f"run {run} in {str(path)!r} is damaged: {what} fails its checksum", advice=repairing(path))
+
+
+def is_whole(table: str, row: tuple[Any, ...]) -> bool:
+    """Return whether a row, its columns as in `COLUMNS`, fits its checksums."""
+    *facts, known = row
+    if table == "results":
+        run, result, result_digest, seconds, summary = facts
+        return digest(result) == result_digest and digest(run, result_digest, seconds, summary) == known
+    return bool(digest(*facts) == known)
+
+
+def renumbered(table: str, row: tuple[Any, ...], run: int) -> tuple[Any, ...]:
+    """Return a row of another run, with its checksum made anew."""
+    facts = (run, *row[1:-1])
+    return (*facts, digest(run, *facts[2:]) if table == "results" else digest(*facts))
 
 
 def digest(*parts: object) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
+import tempfile
 from pathlib import Path
 
 from lossmith._errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "connect", "explained", "prepare"]
+__all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect", "explained", "prepare", "repairing"]
 
 BUSY_SECONDS = 30.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
 SCHEMA_VERSION = 1
+# statements that bring a store of a version to the next one, in one transaction, when it is first opened for writing
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+CHECKED = 1 << 24  # bytes up to which all pages of a store are looked at when it is opened, which takes milliseconds
+ROOM = 1 << 18  # bytes that must be free before a comparison begins
 SCHEMA = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,10 +66,13 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             expected="a file in an existing folder",
             advice="make the folder first or give another --store",
         )
+    if path.exists() and not path.is_file():
+        # a pipe or a device may give no end of bytes, or none at all
+        raise StoreError(f"store {str(path)!r} is a pipe or a device", expected="a file", advice="give another --store")
     mode = "ro" if read_only else "rwc"
     # a write-ahead log needs a file beside the store even to read it; where the folder cannot be written and no log is
     # left, nobody can be writing and the file may be read as it stands
-    for suffix in ("", "&immutable=1") if read_only and not _log(path).exists() else ("",):
+    for suffix in ("", "&immutable=1") if read_only and not _logged(path) else ("",):
         try:
             connection = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode={mode}{suffix}",
@@ -78,7 +87,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
-            if not suffix and read_only and not _log(path).exists():
+            if not suffix and read_only and not _logged(path):
                 continue
             raise explained(error, path) from error
         except FAILURES as error:
@@ -86,6 +95,36 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             raise explained(error, path) from error
         return connection
     raise StoreError(f"store {str(path)!r} cannot be opened", advice="check its permissions")
+
+
+def check_place(path: Path) -> None:
+    """Say at once that a store cannot be written, before anything is read or trained; makes nothing.
+
+    Raises
+    ------
+    StoreError
+    """
+    if path.exists():
+        connection = connect(path, read_only=True)
+        try:
+            if path.stat().st_size:
+                prepare(connection, path, read_only=True)
+        finally:
+            connection.close()
+    if not path.parent.is_dir():
+        connect(path, read_only=True)  # says so
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as trial:
+            trial.write(bytes(ROOM))
+            trial.flush()
+        if path.exists():
+            path.open("r+b").close()
+    except OSError as error:
+        raise StoreError(
+            f"store {str(path)!r} cannot be written: {error.strerror or error}",
+            expected=f"a folder that can be written, with {ROOM >> 10} kB to spare",
+            advice="check its permissions, free some space or give another --store",
+        ) from error
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
@@ -109,6 +148,11 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous = FULL")
+        if not read_only:
+            _migrate(connection)
+        # a file of strangers may hold views and triggers, which run when rows are read
+        connection.execute("PRAGMA trusted_schema = OFF")
+        schema = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
         application, version = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
@@ -118,43 +162,96 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         raise StoreError(
             f"{str(path)!r} is a database of something else",
             expected="a store that lossmith wrote",
-            advice="give another --store",
+            advice=f"give another --store; if it was one, {repairing(path)}",
+        )
+    if read_only and version in MIGRATIONS:
+        raise StoreError(
+            f"store {str(path)!r} has the older version {version}",
+            expected=f"version {SCHEMA_VERSION}",
+            advice="open it once for writing, which brings it up to date: lossmith runs resume, or a new comparison in it",
         )
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"store {str(path)!r} has version {version}",
             expected=f"version {SCHEMA_VERSION}",
-            advice="upgrade lossmith, or give another --store",
+            advice=f"upgrade lossmith; if it was damaged, {repairing(path)}",
         )
+    _check_pages(connection, path)
+    wanted = {("table", text.split()[2], text.strip()) for text in SCHEMA.split(";") if text.strip()}
+    if {row for row in schema if row[1] != "sqlite_sequence"} != wanted:
+        raise explained(sqlite3.DatabaseError("malformed"), path)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a store of lossmith of an older version up to date, all of it or nothing."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        return
+    if connection.execute("PRAGMA user_version").fetchone()[0] not in MIGRATIONS:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # another process may have been first
+        while (version := connection.execute("PRAGMA user_version").fetchone()[0]) in MIGRATIONS:
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise for pages that contradict each other: rows could be missing without a sign of it."""
+    try:
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        said = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if pages * size <= CHECKED else "ok"
+    except FAILURES as error:
+        raise explained(error, path) from error
+    if said != "ok":
+        raise explained(sqlite3.DatabaseError("malformed"), path)
 
 
 def _empty(connection: sqlite3.Connection) -> bool:
     return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
 
 
-def _log(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
+def _logged(path: Path) -> bool:
+    """Return whether a log beside the store holds anything."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
+_REPAIR = "take what is whole into a new store: {repair}"
 _EXPLANATIONS = (
-    ("not a database", "is no store: not a SQLite file", "give another --store, or remove the file"),
-    ("malformed", "is damaged", "restore it from a copy, or start a new store with --store"),
+    ("not a database", "is no store: not a SQLite file", "give another --store; if it was one, {repair}"),
+    ("malformed", "is damaged", _REPAIR),
     ("disk is full", "cannot grow: the disk is full", "free some space and resume; what was saved is kept"),
     ("locked", f"is busy: another process has been writing for {BUSY_SECONDS:g} s", "try again when it is done"),
     ("readonly", "cannot be written", "check its permissions or give another --store"),
     ("unable to open", "cannot be opened", "check the permissions of its folder or give another --store"),
     ("disk i/o", "cannot be read or written: the disk reports an error", "check the disk; what was saved is kept"),
-    ("no such table", "is damaged: a table is missing", "restore it from a copy, or start a new store with --store"),
-    ("no such column", "is damaged: a column is missing", "restore it from a copy, or start a new store with --store"),
+    ("no such table", "is damaged: a table is missing", _REPAIR),
+    ("no such column", "is damaged: a column is missing", _REPAIR),
 )
 
 
 def explained(error: Exception, path: Path) -> StoreError:
     """Return an error of SQLite as one line that says what to do."""
+    if isinstance(error, UnicodeEncodeError):
+        return StoreError(
+            f"store {str(path)!r}: a text of half characters, {error.object[:40]!r}",
+            expected="text that UTF-8 can write",
+            advice="rename it",
+        )
     message = "malformed" if isinstance(error, UnicodeError) else str(error).replace("\n", " ")
     for words, what, advice in _EXPLANATIONS:
         if words in message.lower():
-            return StoreError(f"store {str(path)!r} {what}", advice=advice)
-    return StoreError(
-        f"store {str(path)!r}: {message}", advice="restore it from a copy, or start a new one with --store"
-    )
+            return StoreError(f"store {str(path)!r} {what}", advice=advice.format(repair=repairing(path)))
+    return StoreError(f"store {str(path)!r}: {message}", advice=_REPAIR.format(repair=repairing(path)))
+
+
+def repairing(path: Path) -> str:
+    """Return the command that takes what is whole of a store into a new one."""
+    return f"lossmith runs repair --store {shlex.quote(str(path))}"

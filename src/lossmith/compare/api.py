@@ -169,6 +169,8 @@ def compare(
         "drop": tuple(drop),
         "data_dir": None if data_dir is None else str(data_dir),
     }
+    if store is not None and not dry_run:
+        Store.check(store)
     plan = plan_for(source, **reading, **options)
     if dry_run:
         return plan

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lossmith import _tensor_file as tensor_file
-from lossmith._errors import DataError, InvalidInputError, LossmithError
+from lossmith._errors import InvalidInputError, LossmithError, MissingExtraError, ModelFileError
 from lossmith.compare._model_schema import ConfigurationError
 from lossmith.compare._restored import restored_encoder
 from lossmith.compare.trained import read_for
@@ -169,7 +169,7 @@ def load(path: tensor_file.PathType) -> ClassicalModel:
         )  # fmt: skip
         model.raw(np.zeros((1, *encoder.input_shape), np.float32))  # every part fits every other
     except (LossmithError, ConfigurationError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, LossmithError) and not isinstance(error, DataError):
+        if isinstance(error, ModelFileError | MissingExtraError) and name in str(error):
             raise
         raise tensor_file.damaged(name, f"{type(error).__name__}: {error}") from error
     return model

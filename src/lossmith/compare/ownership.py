@@ -7,9 +7,37 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
-__all__ = ["is_alive", "process_identity"]
+__all__ = ["claimed", "is_alive", "process_identity", "released"]
+
+# identities of the stores that this process has open: a store that could not write its farewell trains nothing either
+_OPEN: set[str] = set()
+
+
+def claimed() -> str:
+    """Return a new identity within this process, alive until it is released or the process ends.
+
+    Examples
+    --------
+    >>> identity = claimed()
+    >>> is_alive(identity), released(identity), is_alive(identity)
+    (True, None, False)
+    """
+    identity = json.dumps({**json.loads(process_identity()), "opened": time.time_ns(), "by": len(_OPEN)})
+    _OPEN.add(identity)
+    return identity
+
+
+def released(identity: str) -> None:
+    """Let an identity of this process die.
+
+    Examples
+    --------
+    >>> released("of nobody")
+    """
+    _OPEN.discard(identity)
 
 
 def process_identity() -> str:
@@ -41,7 +69,7 @@ def is_alive(identity: str) -> bool:
     except (ValueError, TypeError, KeyError):
         return False
     if pid == os.getpid():
-        return bool(started == _started(pid) and boot == _boot())
+        return bool(started == _started(pid) and boot == _boot()) and ("by" not in known or identity in _OPEN)
     if started is None or boot != _boot():
         return False
     return bool(_started(pid) == started)

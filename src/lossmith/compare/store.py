@@ -26,9 +26,9 @@ import safetensors.numpy
 
 from lossmith._errors import InvalidInputError, StoreError
 from lossmith.compare._json import to_plain
-from lossmith.compare._rows import COLUMNS, SELECT, RunRow, Status, damaged, digest, run_row
-from lossmith.compare._sqlite import FAILURES, connect, explained, prepare
-from lossmith.compare.ownership import is_alive, process_identity
+from lossmith.compare._rows import COLUMNS, SELECT, RunRow, Status, damaged, digest, renumbered, run_row
+from lossmith.compare._sqlite import FAILURES, check_place, connect, explained, prepare
+from lossmith.compare.ownership import claimed, is_alive, released
 
 __all__ = ["DEFAULT", "RunRow", "Status", "Store"]
 
@@ -56,7 +56,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._owner = json.dumps({**json.loads(process_identity()), "opened": time.time_ns(), "by": id(self)})
+        self._owner = claimed()
         self._mine: set[int] = set()
 
     @classmethod
@@ -91,6 +91,16 @@ class Store:
             raise
         return cls(connection, place)
 
+    @staticmethod
+    def check(path: str | os.PathLike[str]) -> None:
+        """Say at once what would keep a store from being written; makes nothing.
+
+        Raises
+        ------
+        StoreError
+        """
+        check_place(Path(path))
+
     def close(self) -> None:
         """Give back the runs that this store was training, and close the file."""
         with self._lock:
@@ -100,8 +110,9 @@ class Store:
                         cursor.execute("UPDATE runs SET owner = NULL WHERE owner = ?", (self._owner,))
                         self._mine.clear()
             except StoreError:
-                pass  # the identity dies with this process in any case
+                pass  # the identity dies in any case
             finally:
+                released(self._owner)
                 self._connection.close()
 
     def __enter__(self) -> Store:
@@ -189,31 +200,9 @@ class Store:
                 continue
             arrays = self._group(run, key)
             if arrays is None:
-                raise damaged(run, self.path, f"group {key!r}", "Store.repair(run) forgets it, then resume the run")
+                raise damaged(run, self.path, f"group {key!r}")
             found[key] = arrays
         return found
-
-    def repair(self, run: int) -> tuple[str, ...]:
-        """Forget the groups of a run that are damaged, and its result if that is; return the keys of the groups.
-
-        Resuming the run then trains exactly these again and draws its result from all of them.
-
-        Raises
-        ------
-        StoreError
-            No such run.
-        """
-        lost = tuple(key for key in self.group_keys(run) if self._group(run, key) is None)
-        broken = bool(lost)
-        try:
-            self.result(run)
-        except StoreError:
-            broken = True
-        with self._writing() as cursor:
-            cursor.executemany("DELETE FROM groups WHERE run = ? AND key = ?", [(run, key) for key in lost])
-            if broken:
-                cursor.execute("DELETE FROM results WHERE run = ?", (run,))
-        return lost
 
     def _group(self, run: int, key: str) -> dict[str, np.ndarray] | None:
         with self._reading() as cursor:
@@ -257,7 +246,7 @@ class Store:
         if row is None:
             return None
         if digest(row[0]) != row[1]:
-            raise damaged(run, self.path, "its result", "Store.repair(run) forgets it, then resume the run")
+            raise damaged(run, self.path, "its result")
         return str(row[0])
 
     def runs(self) -> list[RunRow]:
@@ -333,23 +322,49 @@ class Store:
             # execute would stop after the first page
             cursor.executescript("PRAGMA incremental_vacuum")
 
-    def export(self, run: int, path: str | os.PathLike[str]) -> None:
-        """Copy one run with its groups into a new store, where it keeps its number.
+    def rows(self, run: int) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the rows of a run as they are stored, by table; `insert` takes them.
 
         Raises
         ------
         StoreError
-            No such run, or the file exists.
+            No such run, or it is damaged.
         """
-        if Path(path).exists():
-            raise StoreError(f"{str(path)!r} exists", expected="a new file", advice="give another name or remove it")
-        with Store.open(path) as other, other._writing() as target, self._reading() as cursor:
-            self._exists(cursor, run)
+        self.run(run)
+        self.groups(run)
+        self.result(run)
+        with self._reading() as cursor:
+            return {
+                table: cursor.execute(
+                    f"SELECT {columns} FROM {table} WHERE {'id' if table == 'runs' else 'run'} = ? ORDER BY rowid",  # noqa: S608
+                    (run,),
+                ).fetchall()
+                for table, columns in COLUMNS.items()
+            }
+
+    def insert(self, rows: Mapping[str, Sequence[tuple[Any, ...]]], *, run: int | None = None) -> int:
+        """Take in rows of another store in one transaction, and return the number of the last run.
+
+        Parameters
+        ----------
+        rows : mapping
+            What `rows` gives.
+        run : int, optional
+            The number of the one run in them, which gets the next free number here; by default numbers stay as they are.
+
+        Raises
+        ------
+        StoreError
+            A number that is taken, or the file cannot be written.
+        """
+        with self._writing() as cursor:
+            last = cursor.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'runs'").fetchone()[0] or 0
+            if run is not None:
+                rows = {table: [renumbered(table, row, last + 1) for row in found] for table, found in rows.items()}
             for table, columns in COLUMNS.items():
-                number = "id" if table == "runs" else "run"
-                rows = cursor.execute(f"SELECT {columns} FROM {table} WHERE {number} = ?", (run,))  # noqa: S608
                 places = ", ".join("?" * (columns.count(",") + 1))
-                target.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows)  # noqa: S608
+                cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows.get(table, ()))  # noqa: S608
+        return max((row[0] for row in rows["runs"]), default=last)
 
     def _exists(self, cursor: sqlite3.Cursor, run: int) -> None:
         if cursor.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,11 +115,11 @@ class LocalWorkers:
 
     def baselines(self, trials: Iterable[int], done: Callable[[int, Arrays], None]) -> None:
         """Train the baselines of trials on all cores."""
-        missing = list(trials)
         with ThreadPoolExecutor(worker_count()) as pool:
-            rows = pool.map(lambda trial: _baselines(self.plan, self.seats, trial), missing)
-            for trial, arrays in zip(missing, rows, strict=True):
-                done(trial, arrays)
+            running = {pool.submit(_baselines, self.plan, self.seats, trial): trial for trial in trials}
+            # in the order in which they end: what is finished out of its turn is not lost by a kill either
+            for ended in as_completed(running):
+                done(running[ended], ended.result())
 
 
 def _baselines(plan: Plan, seats: Seats, trial: int) -> Arrays:

@@ -6,9 +6,11 @@ is written down in `Dataset.decisions` and `Dataset.columns`.
 
 from __future__ import annotations
 
+from lossmith.data._bounded import check_archive
 from lossmith.data._built_in import BUILT_IN, BuiltIn, worms_counts
 from lossmith.data._downloads import keras_folder
 from lossmith.data._encoder import PIXEL, Encoder, fit_encoder
+from lossmith.data._files import read_columnar
 from lossmith.data._human_labels import HUMAN_LABELS, HumanLabels
 from lossmith.data._image_folder import load_image_folder
 from lossmith.data._image_sets import IMAGE_SETS, ImageSet, load_image_set
@@ -34,12 +36,14 @@ __all__ = [
     "NewRows",
     "Split",
     "Task",
+    "check_archive",
     "fit_encoder",
     "keras_folder",
     "load",
     "load_image_folder",
     "load_image_set",
     "published_split",
+    "read_columnar",
     "read_features",
     "read_rows",
     "replace_labels",

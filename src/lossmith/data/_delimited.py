@@ -21,6 +21,7 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "comma
 _NO_SEPARATOR = "\x1f"  # does not occur in text: one column
 _SAMPLE = 200_000  # characters from which the separator is chosen
 _SAMPLE_ROWS = 500
+MOST_COLUMNS = 65_536  # each takes memory of its own, however short its cells
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
 
 
@@ -53,6 +54,12 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     separator, width, header_width = _sniff(text)
     if separator == " ":
         text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.splitlines())
+    if max(width, header_width) > MOST_COLUMNS:
+        raise DataError(
+            f"{name!r} has {max(width, header_width):,} columns",
+            expected=f"at most {MOST_COLUMNS:,}",
+            advice="check the separator, or save the table as Parquet",
+        )
     if header_width > width:
         raise _irregular(1, header_width, width, name)
     # the parser takes a short line below, but not at the top

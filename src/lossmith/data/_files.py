@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,11 @@ import polars as pl
 
 from lossmith._errors import DataError, did_you_mean
 from lossmith.data import _delimited
+from lossmith.data._bounded import check_regular, read_whole, unpacked
+from lossmith.data._parquet_check import check_parquet
+from lossmith.data._values import shown
 
-__all__ = ["Table", "find_file", "read_table"]
+__all__ = ["Table", "find_file", "read_columnar", "read_table"]
 
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
@@ -82,6 +83,7 @@ def find_file(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] 
             expected="a file",
             advice=f"name a file in it, such as {tables[0]!r}" if tables else "name a CSV or Parquet file",
         )
+    check_regular(place)
     if not place.exists():
         folder = place.parent
         names = sorted(item.name for item in folder.iterdir() if item.is_file()) if folder.is_dir() else []
@@ -110,27 +112,16 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         An empty, damaged or foreign file, no data rows, rows of different lengths.
     """
     place = Path(path)
-    try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{str(path)!r} cannot be read: {error.strerror}",
-            expected="a readable file",
-            advice="check its permissions",
-        ) from error
+    data = read_whole(place)
     if data.startswith(b"\x1f\x8b"):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{str(path)!r} is a damaged gzip file", expected="a complete file", advice="copy or export it again"
-            ) from error
+        data = unpacked(data, name=str(path))
     if not data.strip():
         raise DataError(
             f"{str(path)!r} is empty", expected="a table with a header line and rows", advice="check the path"
         )
     if data.startswith((b"PAR1", b"ARROW1")) or place.suffix.lower() in {".parquet", ".feather", ".arrow"}:
-        return _read_columnar(data, str(path))
+        frame, kind = _columnar(data, str(path))
+        return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), shown(path))
     for magic, what, advice in _FOREIGN:
         if data.startswith(magic):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
@@ -144,11 +135,24 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         f"{'with' if content.named else 'without'} a header line: "
         f"{content.frame.height:,} rows, {content.frame.width} columns."
     )
-    return Table(content.frame, (sentence, *content.decisions), str(path), content.named, content.separator == ",")
+    return Table(content.frame, (sentence, *content.decisions), shown(path), content.named, content.separator == ",")
 
 
-def _read_columnar(data: bytes, path: str) -> Table:
+def read_columnar(path: str | os.PathLike[str]) -> pl.DataFrame:
+    """Return the table in a Parquet or Arrow file.
+
+    Raises
+    ------
+    DataError
+        No such file, or it is damaged, foreign or without rows.
+    """
+    return _columnar(read_whole(find_file(path)), str(path))[0]
+
+
+def _columnar(data: bytes, path: str) -> tuple[pl.DataFrame, str]:
     kind, read = ("Arrow", pl.read_ipc) if data.startswith(b"ARROW1") else ("Parquet", pl.read_parquet)
+    if kind == "Parquet":
+        check_parquet(data, name=path)
     try:
         # Polars reports damage through exceptions of several unrelated classes, and some as a Rust panic
         frame = read(io.BytesIO(data))
@@ -158,7 +162,7 @@ def _read_columnar(data: bytes, path: str) -> Table:
         ) from error
     if not frame.width or not frame.height:
         raise DataError(f"{path!r} has no rows", expected="a table with rows", advice="export it again")
-    return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), path)
+    return frame, kind
 
 
 def _decode(data: bytes, path: str) -> tuple[str, str]:

@@ -104,7 +104,7 @@ def read_idx(data: bytes, *, name: str) -> np.ndarray:
     start = 4 + 4 * data[3]
     shape = tuple(int.from_bytes(data[place : place + 4], "big") for place in range(4, start, 4))
     count = int(np.prod(shape, dtype=object))
-    if len(data) < start or len(data) - start != count:
+    if len(data) < start or len(data) - start != count or not count:
         raise DataError(
             f"{name!r} holds {max(len(data) - start, 0):,} values",
             expected=f"the {count:,} of its header, {' x '.join(map(str, shape))}",

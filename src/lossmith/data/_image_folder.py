@@ -14,11 +14,12 @@ import numpy as np
 from lossmith._errors import DataError
 from lossmith.data._images import image_dataset
 from lossmith.data._spec import Dataset
-from lossmith.data._values import quoted
+from lossmith.data._values import quoted, shown
 
 __all__ = ["holds_images", "load_image_folder"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG")
 LARGEST_SIDE = 64  # pixels to which pictures of different sizes are scaled, at most
 PIXELS = 50_000_000  # of one picture: a larger one is refused before it is unpacked
 ROOM = 2 << 30  # bytes of all pictures together
@@ -107,9 +108,9 @@ def load_image_folder(
     return image_dataset(
         images,
         labels,
-        name=name or root.resolve().name,
-        class_names=tuple(found),
-        source=str(root),
+        name=name or shown(root.resolve().name),
+        class_names=tuple(map(shown, found)),
+        source=shown(root),
         decisions=decisions,
     )
 
@@ -142,7 +143,8 @@ def _opened(file: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures are refused below, with words of our own
-            with Image.open(file) as picture:
+            # other formats are not asked to read it: that of PostScript starts a program
+            with Image.open(file, formats=FORMATS) as picture:
                 if picture.width * picture.height > PIXELS:
                     raise DataError(
                         f"{quoted(file.name)} has {picture.width} x {picture.height} pixels",

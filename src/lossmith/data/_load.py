@@ -15,6 +15,7 @@ from lossmith.data import _built_in, _files, _frames, _image_folder, _image_sets
 from lossmith.data._assemble import Choices, from_pair, from_table
 from lossmith.data._human_labels import HUMAN_LABELS
 from lossmith.data._spec import Dataset
+from lossmith.data._values import shown
 
 __all__ = ["load"]
 
@@ -98,7 +99,7 @@ def load(
     if isinstance(source, str | os.PathLike):
         path = _find(source, data_dir or os.environ.get("LOSSMITH_DATA"))
         table = _files.read_table(path, known=(target,) if target else ())
-        default = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+        default = shown(path.name).removesuffix(".gz").rpartition(".")[0] or shown(path.name)
     elif _frames.is_frame(source):
         frame = _frames.to_polars(source)
         table = _files.Table(frame, (f"A frame of {frame.height:,} rows and {frame.width} columns.",), "frame")

@@ -18,6 +18,8 @@ from lossmith._errors import DataError
 
 __all__ = ["read_plain_pickle"]
 
+MOST_AXES = 4
+LONGEST_NAME = 100  # characters of a dotted name
 _MARK = object()
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _TYPES = {"u1": np.uint8, "i8": np.int64, "i4": np.int32, "uint8": np.uint8}
@@ -52,7 +54,11 @@ class _Array:
         self.value: np.ndarray | None = None
 
     def fill(self, state: Any) -> None:
-        _, shape, kind, columns_first, data = state
+        _, shape, kind, columns_first, data = _as(state, tuple)
+        if type(shape) is not tuple or not len(shape) <= MOST_AXES or any(type(side) is not int for side in shape):
+            raise ValueError("an array without a plain shape")
+        if not isinstance(kind, _Type) or not isinstance(data, str | bytes):
+            raise ValueError("an array without a type or without bytes")
         data = data.encode("latin-1") if isinstance(data, str) else data
         element = _TYPES[kind.code]
         wanted = int(np.prod(shape, dtype=object)) * np.dtype(element).itemsize
@@ -88,7 +94,8 @@ def read_plain_pickle(data: bytes, *, name: str) -> dict[str, Any]:
 
 
 def _text(key: Any) -> str:
-    return key.decode("latin-1") if isinstance(key, bytes) else str(key)
+    # a longer way to write anything else: tuples within tuples take for ever
+    return key.decode("latin-1") if isinstance(key, bytes) else key if isinstance(key, str) else str(_as(key, int))
 
 
 def _finished(item: Any) -> Any:
@@ -121,14 +128,21 @@ def _run(data: bytes) -> Any:
         elif code in _SHORT_TUPLES:
             stack[-_SHORT_TUPLES[code] :] = [tuple(stack[-_SHORT_TUPLES[code] :])]
         elif code == "GLOBAL":
-            stack.append(_Name(argument.replace(" ", ".")))
+            stack.append(_name(argument.replace(" ", ".")))
         elif code == "STACK_GLOBAL":
-            stack[-2:] = [_Name(".".join(stack[-2:]))]
+            module, name = (_as(part, str) for part in stack[-2:])
+            stack[-2:] = [_name(f"{module}.{name}")]
         elif code == "STOP":
             return stack.pop()
         elif code not in ("PROTO", "FRAME"):
             _change(code, stack)
     raise ValueError("it is cut off")
+
+
+def _name(text: str) -> _Name:
+    if len(text) > LONGEST_NAME:
+        raise ValueError("it names something at great length")
+    return _Name(text)
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:
@@ -146,7 +160,7 @@ def _change(code: str, stack: list[Any]) -> None:
         stack.append(_since_mark(stack))
     elif code == "DICT":
         items = _since_mark(stack)
-        stack.append(dict(zip(items[::2], items[1::2], strict=True)))
+        stack.append(dict(_pairs(items)))
     elif code == "APPEND":
         item = stack.pop()
         _as(stack[-1], list).append(item)
@@ -156,10 +170,10 @@ def _change(code: str, stack: list[Any]) -> None:
     elif code == "SETITEM":
         key, item = stack[-2:]
         del stack[-2:]
-        _as(stack[-1], dict)[key] = item
+        _as(stack[-1], dict).update(_pairs([key, item]))
     elif code == "SETITEMS":
         items = _since_mark(stack)
-        _as(stack[-1], dict).update(zip(items[::2], items[1::2], strict=True))
+        _as(stack[-1], dict).update(_pairs(items))
     elif code == "REDUCE":
         arguments = stack.pop()
         stack[-1] = _called(stack[-1], arguments)
@@ -173,6 +187,13 @@ def _change(code: str, stack: list[Any]) -> None:
         raise ValueError(f"it uses the instruction {code}")
 
 
+def _pairs(items: list[Any]) -> list[tuple[Any, Any]]:
+    """Return keys with what belongs to them; a key that is a tuple of tuples can take for ever to hash."""
+    if any(type(key) not in (str, bytes, int) for key in items[::2]):
+        raise ValueError("it has keys other than texts and numbers")
+    return list(zip(items[::2], items[1::2], strict=True))
+
+
 def _as(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise ValueError(f"it fills a {type(value).__name__} as if it were a {kind.__name__}")
@@ -180,12 +201,17 @@ def _as(value: Any, kind: type) -> Any:
 
 
 def _called(function: Any, arguments: Any) -> Any:
-    if isinstance(function, _Name):
-        if function == "numpy.dtype" and arguments[0] in _TYPES:
-            return _Type(arguments[0])
-        if function in {f"{module}._reconstruct" for module in _MODULES} and arguments[0] == "numpy.ndarray":
+    if not isinstance(function, _Name) or type(arguments) is not tuple:
+        raise ValueError("it calls what is no name")
+    first = arguments[0] if arguments else None
+    if function == "numpy.dtype" and type(first) is str and first in _TYPES:
+        return _Type(first)
+    if function in {f"{module}._reconstruct" for module in _MODULES} and isinstance(first, _Name):
+        if first == "numpy.ndarray":
             return _Array()
-        # how Python 3 writes bytes for Python 2
-        if function == "_codecs.encode" and arguments[1] in ("latin1", "latin-1"):
-            return arguments[0].encode("latin-1")
+    elif function == "__builtin__.bytes" and arguments == ():
+        return b""
+    # how Python 3 writes bytes for Python 2
+    elif function == "_codecs.encode" and type(first) is str and arguments[1:] in (("latin1",), ("latin-1",)):
+        return first.encode("latin-1")
     raise ValueError(f"it calls {function!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import polars as pl
@@ -20,6 +21,7 @@ __all__ = [
     "date_format",
     "number_notation",
     "quoted",
+    "shown",
     "to_text",
     "word_pair",
 ]
@@ -45,10 +47,15 @@ def _blank(values: pl.Series, mask: pl.Series) -> pl.Series:
     return nothing.new_from_index(0, len(values)).zip_with(mask.fill_null(False), values)
 
 
+def shown(path: object) -> str:
+    """Return a path as text that can be stored and printed: bytes that are no text become signs that say so."""
+    return os.fsencode(str(path)).decode("utf-8", "replace")
+
+
 def quoted(text: object, *, longest: int = 40) -> str:
     """Return `text` in quotes for an error message, shortened and without control characters."""
-    shown = str(text)
-    return repr(shown if len(shown) <= longest else shown[: longest - 1] + "…")
+    whole = str(text)
+    return repr(whole if len(whole) <= longest else whole[: longest - 1] + "…")
 
 
 def clean_text(text: pl.Series) -> pl.Series:

@@ -22,6 +22,9 @@ __all__ = ["as_json", "from_json", "is_profile", "read", "write"]
 
 FORMAT = "lossmith drift profile"
 VERSION = 2
+# what JSON and Parquet of strangers, and numbers out of range, raise on the way to a record
+UNSOUND = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, pl.exceptions.PolarsError,
+           pl.exceptions.PanicException)  # fmt: skip
 _KINDS = {"numeric", "integer", "date", "text", "boolean", "category", "unsupported"}
 _META: dict[str, Any] = {"name": pl.String, "kind": pl.String, "dtype": pl.String, "n": pl.Int64, "notation": pl.String, "rule": pl.String,
          "edges": pl.List(pl.Float64), "cells": pl.List(pl.Int64), "level": pl.List(pl.String), "held": pl.List(pl.Int64),
@@ -135,7 +138,7 @@ def from_json(text: str | bytes) -> Profile:
 
     Raises
     ------
-    ValueError, KeyError, TypeError, AttributeError
+    UNSOUND
         It is something else.
     """
     return _profile(json.loads(text))
@@ -181,8 +184,8 @@ def read(path: Path) -> Profile:
         else:
             record = json.loads(path.read_text(encoding="utf-8"))
         return _profile(record)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, pl.exceptions.PolarsError) as error:
+    except (*UNSOUND, OSError) as error:
         raise DataError(
-            f"{str(path)!r} is no profile: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"{str(path)!r} is no profile: {' '.join(str(error).split())[:200] or type(error).__name__}",
             expected="what `lossmith drift profile` wrote", advice="make it again",
         ) from error  # fmt: skip

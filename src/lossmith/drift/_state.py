@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lossmith._errors import DataError, StoreError
-from lossmith.drift._profile_file import from_json
+from lossmith._errors import LossmithError, StoreError
+from lossmith.drift._profile_file import UNSOUND, from_json
 from lossmith.drift._records import Profile
 
 if TYPE_CHECKING:
@@ -28,12 +28,24 @@ CREATE TABLE IF NOT EXISTS windows (number INTEGER PRIMARY KEY, record TEXT NOT 
 """
 _KIND = "lossmith drift monitor"
 VERSION = 1
+_NONE, _NUMBER = type(None), (int, float)
+_CHOICES: dict[str, tuple[type, ...]] = {
+    "window": (int, str), "time": (str, _NONE), "run_length": _NUMBER, "minimum_effect": _NUMBER, "level": _NUMBER,
+    "detectors": (list, _NONE), "target": (str, _NONE), "prediction": (str, _NONE), "seed": (int,), "blocks": (int, str, _NONE),
+}  # fmt: skip
+_EVIDENCE: dict[str, tuple[type, ...]] = {"total": _NUMBER, "largest": _NUMBER, "since": (int,), "windows": (int,)}
+_WINDOW: dict[str, tuple[type, ...]] = {
+    "number": (int,), "first": (int,), "last": (int,), "time": (str,), "rows": (int,), "p_value": _NUMBER, "evidence": _NUMBER,
+    "threshold": _NUMBER, "alarm": (bool,), "since": (int,), "drifted": (list,), "words": (str,),
+}  # fmt: skip
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection = sqlite3.connect(path, timeout=30)
+        # a file of strangers may hold views and triggers, which run when rows are read
+        connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error as error:
         raise StoreError(f"{str(path)!r} cannot be opened: {error}", expected="a file that can be written") from error
     try:
@@ -41,7 +53,9 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise StoreError(
-            f"{str(path)!r}: {error}", expected="the state of a monitor", advice="name another file"
+            f"{str(path)!r}: {' '.join(str(error).split())}",
+            expected="the state of a monitor",
+            advice="name another file",
         ) from error
     finally:
         connection.close()
@@ -106,6 +120,26 @@ def _packed(frame: pl.DataFrame | None) -> bytes:
     return stream.getvalue()
 
 
+def _check(record: dict[str, Any]) -> None:
+    """Refuse a state whose parts are not what `save` writes."""
+    from lossmith.drift._window import check_choices
+
+    _check_types(record, {"choices": (dict,), "evidence": (dict,), "rows": (int,)}, more=True)
+    _check_types(record["evidence"], _EVIDENCE)
+    _check_types(record["choices"], _CHOICES)
+    check_choices(*(record["choices"][name] for name in ("window", "time", "run_length", "target", "prediction")))
+    if record["rows"] < 0:
+        raise ValueError("a negative number of rows")
+
+
+def _check_types(fields: Any, kinds: dict[str, tuple[type, ...]], *, more: bool = False) -> None:
+    if not isinstance(fields, dict) or not kinds.keys() <= fields.keys() or (not more and len(fields) > len(kinds)):
+        raise ValueError("it lacks fields, or has others")
+    for name, kind in kinds.items():
+        if not isinstance(fields[name], kind) or (isinstance(fields[name], bool) and bool not in kind):
+            raise ValueError(f"a field {name!r} of another type")
+
+
 def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
     """Return the state and every window.
 
@@ -119,6 +153,8 @@ def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
     if not path.is_file():
         raise StoreError(f"no file {str(path)!r}", expected="the state of a monitor", advice="check the path")
     with _open(path) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone():
+            raise StoreError(f"{str(path)!r} holds more than a monitor", expected="the state of a monitor")
         held = dict(connection.execute("SELECT key, value FROM monitor"))
         rows = connection.execute("SELECT record FROM windows ORDER BY number").fetchall()
     try:
@@ -131,12 +167,15 @@ def load(path: Path) -> tuple[dict[str, Any], list[Window]]:
         )
         if record["choices"].get("blocks") is not None and history is None:
             raise ValueError("the rows of its reference are gone")
+        _check(record)
         windows = []
         for (text,) in rows:
             fields = json.loads(text)
-            windows.append(Window(**fields | {"drifted": tuple(fields["drifted"])}))
-    except (KeyError, ValueError, TypeError, DataError, pl.exceptions.PolarsError) as error:
-        raise StoreError(f"{str(path)!r} holds no sound monitor: {error}", expected="the state of a monitor") from error
+            _check_types(fields, _WINDOW)
+            windows.append(Window(**fields | {"drifted": tuple(map(str, fields["drifted"]))}))
+    except (*UNSOUND, OSError, LossmithError) as error:  # Polars reports damage of Arrow bytes as OSError too
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise StoreError(f"{str(path)!r} holds no sound monitor: {why}", expected="the state of a monitor") from error
     return {
         "choices": record["choices"],
         "past": past,

@@ -6,9 +6,11 @@ this process builds anything, a child whose memory and time are capped has to su
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ __all__ = ["check_skops", "load_classical", "save_classical"]
 MEMORY = 4 * 2**30
 SECONDS = 60
 LARGEST = 2**30  # bytes of a file
+UNPACKED, MOST_TIMES = 2**26, 100  # bytes to which any may unpack, and times its size to which a larger one may
 # skops does not trust trees, whose nodes name each other by number: they are accepted, and their numbers checked
 TREE = "sklearn.tree._tree.Tree"
 PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
@@ -32,15 +35,15 @@ ACCEPTED = (TREE, PREDICTOR, "sklearn.calibration._CalibratedClassifier", "sklea
 
 _CHILD = """
 import resource, sys
-path, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+memory, seconds, data = int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer.read()
 resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 import skops.io
-names = set(skops.io.get_untrusted_types(file=path)) - set(sys.argv[4:])
+names = set(skops.io.get_untrusted_types(data=data)) - set(sys.argv[3:])
 if names:
     print(", ".join(sorted(names))[:300], file=sys.stderr)
     sys.exit(3)
-skops.io.load(path, trusted=sys.argv[4:])
+skops.io.loads(data, trusted=sys.argv[3:])
 """
 
 
@@ -133,36 +136,51 @@ def load_classical(path: tensor_file.PathType) -> Any:
     """
     skops = _skops()
     name = repr(str(path))
+    tensor_file.check_regular(path)
     try:
-        size = Path(path).stat().st_size
+        with Path(path).open("rb") as stream:
+            data = stream.read(LARGEST + 1)
     except OSError as error:
         raise ModelFileError(
             f"{name} cannot be read: {error.strerror or error}", expected="a skops file", advice="check the path"
         ) from error
-    if size > LARGEST:
-        raise ModelFileError(f"{name} has {size:,} bytes", expected=f"at most {LARGEST:,}")
+    if len(data) > LARGEST:
+        raise ModelFileError(f"{name} has more than {LARGEST:,} bytes", expected=f"at most {LARGEST:,}")
+    _check_size(data, name)
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-I", "-c", _CHILD, str(Path(path).resolve()), str(MEMORY), str(SECONDS), *ACCEPTED]
+    command = [sys.executable, "-I", "-c", _CHILD, str(MEMORY), str(SECONDS), *ACCEPTED]
     try:
         child = subprocess.run(  # noqa: S603 - our own program, no shell
-            command, capture_output=True, text=True, check=False, timeout=4 * SECONDS, env=environment
+            command, input=data, capture_output=True, check=False, timeout=4 * SECONDS, env=environment
         )
     except subprocess.TimeoutExpired as error:
         raise tensor_file.damaged(name, "it takes too long to open") from error
+    said = child.stderr.decode(errors="replace")
     if child.returncode == 3:
         raise ModelFileError(
-            f"{name} holds types that are not trusted: {' '.join(child.stderr.split())[:200]}",
+            f"{name} holds types that are not trusted: {' '.join(said.split())[:200]}",
             expected="types of scikit-learn, NumPy and SciPy alone",
             advice="open it only if you know who wrote it, with skops itself",
         )
     if child.returncode:
-        lines = child.stderr.strip().splitlines() or [f"the process that opened it ended with {child.returncode}"]
+        lines = said.strip().splitlines() or [f"the process that opened it ended with {child.returncode}"]
         raise tensor_file.damaged(name, lines[-1])
-    found = skops.load(Path(path), trusted=list(ACCEPTED))
+    found = skops.loads(data, trusted=list(ACCEPTED))
     for tree, n_features in _trees(found, set(), 0):
         if not (_is_sound(tree) if n_features < 0 else _is_sound_predictor(tree, n_features)):
             raise tensor_file.damaged(name, "a tree whose nodes or inputs do not exist")
     return found
+
+
+def _check_size(data: bytes, name: str) -> None:
+    """Hold what a file says it unpacks to against its size, before anything of that size is unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            total = sum(entry.file_size for entry in packed.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise tensor_file.damaged(name, str(error)) from error
+    if total > max(UNPACKED, MOST_TIMES * len(data)):
+        raise tensor_file.damaged(name, f"it unpacks from {len(data):,} bytes to {total:,}")
 
 
 def _trees(value: Any, seen: set[int], n_features: int) -> Iterator[tuple[Any, int]]:

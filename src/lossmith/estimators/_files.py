@@ -103,7 +103,7 @@ def load(path: tensor_file.PathType) -> Any:
 
 def restored(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray], *, name: str) -> Any:
     """Return the estimator that a configuration and arrays describe."""
-    if configuration.keys() != {"kind", "parameters", "learned"} or configuration["kind"] not in KINDS:
+    if configuration.keys() != {"kind", "parameters", "learned"} or str(configuration["kind"]) not in KINDS:
         raise tensor_file.damaged(name, "it names no estimator of lossmith")
     home = importlib.import_module(f"lossmith.estimators.{KINDS[configuration['kind']]}")
     kind = getattr(home, configuration["kind"])
@@ -122,7 +122,7 @@ def restored(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
         made._restore(configuration["learned"], parts["learned"])
     except ModelFileError:
         raise
-    except (LossmithError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LossmithError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise tensor_file.damaged(name, f"{type(error).__name__}: {error}") from error
     return made
 

@@ -301,6 +301,13 @@ class SelfOrganizingMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MapVi
         return learned, {"weights": self.weights_, "labels": self.labels_}
 
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        # before a grid of that size is made
+        if (
+            type(self.rows) is not int
+            or type(self.columns) is not int
+            or self.rows * self.columns != len(arrays["weights"])
+        ):
+            raise ValueError("units that do not fit the grid")
         grid = self._check_parameters()
         n = int(learned["n_features"])
         weights, labels = np.asarray(arrays["weights"], dtype=np.float64), np.asarray(arrays["labels"])

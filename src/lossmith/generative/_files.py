@@ -90,7 +90,7 @@ def load(path: tensor_file.PathType) -> Any:
     """
     name = repr(str(path))
     configuration, tensors = tensor_file.read(path, format=FORMAT)
-    if configuration.keys() != {"kind", "parameters", "learned"} or configuration["kind"] not in KINDS:
+    if configuration.keys() != {"kind", "parameters", "learned"} or str(configuration["kind"]) not in KINDS:
         raise tensor_file.damaged(name, "it names no generative model of lossmith")
     for key, value in tensors.items():
         if value.dtype.kind not in "fiub" or value.size > MOST_ELEMENTS:

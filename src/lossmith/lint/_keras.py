@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lossmith._errors import InvalidInputError, ModelFileError
+from lossmith.lint._keras_file import check_keras_file
 
 __all__ = ["any_keras", "compiled_loss", "compiled_metrics", "open_model"]
 
@@ -60,6 +61,7 @@ def _from_file(path: Path, keras: Any) -> Any:
     from lossmith import losses
 
     losses.get("mse").as_keras()  # registers the class by which losses of lossmith are found again
+    check_keras_file(path, keras)
     try:
         with warnings.catch_warnings():
             # the optimiser of a model that was never trained has no state, which Keras warns about

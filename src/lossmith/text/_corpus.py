@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from lossmith._errors import DataError, InvalidInputError
+from lossmith.data._bounded import read_whole
 from lossmith.data._files import find_file
 
 __all__ = ["UNKNOWN", "Corpus", "Vocabulary", "clean", "make_corpus", "read_text", "tokenize"]
@@ -129,12 +130,7 @@ def read_text(path: str | os.PathLike[str], *, data_dir: str | os.PathLike[str] 
         place = find_file(path, data_dir=data_dir)
     except DataError as error:
         raise DataError(error.received, expected="a text file", advice=error.advice) from None
-    try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{str(place)!r} cannot be read: {error.strerror or error}", expected="a text file", advice="check the path"
-        ) from error
+    data = read_whole(place)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(encoding)

@@ -1,0 +1,131 @@
+"""Files within limits: what may be unpacked, what is no file, and how much is said before it is refused."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from lossmith import data
+from lossmith._errors import DataError, ModelFileError
+from lossmith._tensor_file import check_regular as check_model
+from lossmith.data import _bounded
+
+
+def test_gzip_is_unpacked_like_gzip_does_it():
+    text = b"a,b\n" * 5000
+    for packed in (
+        gzip.compress(text),
+        gzip.compress(text[:99]) + gzip.compress(text[99:]),
+        gzip.compress(text) + bytes(512),
+    ):
+        assert _bounded.unpacked(packed, name="t") == gzip.decompress(packed) == text
+    assert _bounded.unpacked(gzip.compress(b""), name="t") == b""
+
+
+@pytest.mark.parametrize("cut", [*range(1, 30), 60, 200])
+def test_gzip_cut_off_is_refused(cut):
+    packed = gzip.compress(os.urandom(400))
+    with pytest.raises(DataError, match="damaged gzip file"):
+        _bounded.unpacked(packed[:-cut], name="t")
+    with pytest.raises(DataError, match="damaged gzip file"):
+        _bounded.unpacked(packed + b"rubbish", name="t")
+
+
+def test_the_limit_is_64_mib_or_a_hundred_times(monkeypatch):
+    assert _bounded.allowed(0) == _bounded.allowed(100) == 64 * 2**20
+    assert _bounded.allowed(2**20) == 100 * 2**20 and _bounded.allowed(2**40) == 2**33
+    monkeypatch.setattr(_bounded, "UNPACKED", 1000)
+    packed = gzip.compress(bytes(10_000))  # 29 bytes or so: a hundred times are fewer than 10,000
+    assert 100 * len(packed) < 10_000
+    with pytest.raises(DataError, match=r"unpacks to more than 0 MiB; .*100 times"):
+        _bounded.unpacked(packed, name="t")
+    exact = gzip.compress(bytes(1000))
+    assert _bounded.unpacked(exact, name="t") == bytes(1000)
+
+
+def test_nothing_is_kept_beyond_the_limit(monkeypatch):
+    """It stops at the piece that is too much, and does not unpack the rest."""
+    monkeypatch.setattr(_bounded, "UNPACKED", 2**20)
+    asked = []
+    real = zlib.decompressobj
+
+    def counted(**options):
+        part = real(**options)
+
+        class Part:
+            eof = property(lambda self: part.eof)
+            unconsumed_tail = property(lambda self: part.unconsumed_tail)
+            unused_data = property(lambda self: part.unused_data)
+
+            def decompress(self, rest, most):
+                asked.append(most)
+                return part.decompress(rest, most)
+
+        return Part()
+
+    packed = gzip.compress(bytes(2**26), 9)
+    monkeypatch.setattr(_bounded, "MOST_TIMES", 1)
+    monkeypatch.setattr(zlib, "decompressobj", counted)
+    with pytest.raises(DataError, match="more than 1 MiB"):
+        _bounded.unpacked(packed, name="t")
+    assert len(asked) <= 3 and max(asked) <= 2**20
+
+
+def test_pipes_and_devices(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for place in (tmp_path / "pipe", tmp_path / "link", Path("/dev/zero")):
+        for check, kind in (
+            (_bounded.check_regular, DataError),
+            (_bounded.read_whole, DataError),
+            (data.load, DataError),
+            (check_model, ModelFileError),
+        ):
+            with pytest.raises(kind, match="is a pipe or a device"):
+                check(place)
+    for place in (tmp_path, tmp_path / "none", __file__):
+        _bounded.check_regular(place)
+        check_model(place)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        _bounded.read_whole(tmp_path / "none")
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        _bounded.read_whole(tmp_path)
+    (tmp_path / "a").write_bytes(b"xy")
+    assert _bounded.read_whole(str(tmp_path / "a")) == b"xy"
+
+
+def test_a_file_beyond_memory(tmp_path, monkeypatch):
+    def full(self):
+        raise MemoryError
+
+    (tmp_path / "a").write_bytes(b"xy")
+    monkeypatch.setattr(Path, "read_bytes", full)
+    with pytest.raises(DataError, match="does not fit into memory"):
+        _bounded.read_whole(tmp_path / "a")
+
+
+def test_archives(tmp_path, monkeypatch):
+    place = tmp_path / "t.npz"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a", bytes(6000))
+        packed.writestr("b", bytes(4000))
+    _bounded.check_archive(place)
+    monkeypatch.setattr(_bounded, "MOST_TIMES", 1)
+    monkeypatch.setattr(_bounded, "UNPACKED", 10_000)
+    _bounded.check_archive(place)
+    monkeypatch.setattr(_bounded, "UNPACKED", 9_999)
+    with pytest.raises(DataError, match="unpacks to 10,000 bytes; expected at most 9,999"):
+        _bounded.check_archive(place)
+    place.write_bytes(b"PK\x03\x04" + bytes(50))
+    with pytest.raises(DataError, match="is a damaged archive"):
+        _bounded.check_archive(place)
+    with pytest.raises(DataError, match="is a damaged archive"):
+        _bounded.check_archive(tmp_path / "none")

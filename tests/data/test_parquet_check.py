@@ -1,0 +1,248 @@
+"""Parquet files are held against their own sizes: sound ones of every writer pass, and what cannot be does not."""
+
+from __future__ import annotations
+
+import io
+import struct
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet
+import pytest
+
+from lossmith._errors import DataError
+from lossmith.data import _parquet_check as check
+
+FRAME = pl.DataFrame(
+    {
+        "number": [1, None, 3, 4],
+        "text": ["x", None, "zz", "x" * 300],
+        "list": [[1, 2], [], None, [3]],
+        "record": [{"a": 1, "b": [1.5]}, {"a": 2, "b": []}, None, {"a": None, "b": None}],
+        "flag": [True, False, None, True],
+        "day": [date(2024, 1, 1), None, date(2024, 1, 3), None],
+        "kind": pl.Series(["a", "b", "a", None], dtype=pl.Categorical),
+    }
+)
+
+
+def of_polars(frame: pl.DataFrame = FRAME, **options) -> bytes:
+    stream = io.BytesIO()
+    frame.write_parquet(stream, **options)
+    return stream.getvalue()
+
+
+def of_arrow(frame: pl.DataFrame = FRAME, **options) -> bytes:
+    stream = io.BytesIO()
+    pyarrow.parquet.write_table(frame.drop("kind").to_arrow(), stream, **options)
+    return stream.getvalue()
+
+
+POLARS = (
+    {},
+    {"compression": "uncompressed"},
+    {"compression": "snappy"},
+    {"row_group_size": 1},
+    {"statistics": "full"},
+    {"data_page_size": 1},
+)
+ARROW = ({}, {"data_page_version": "2.0"}, {"use_dictionary": False}, {"compression": "gzip"}, {"write_page_index": True},
+         {"write_page_checksum": True}, {"store_schema": False}, {"row_group_size": 3})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data", [*(of_polars(**options) for options in POLARS), *(of_arrow(**options) for options in ARROW)]
+)
+def test_sound_files_pass(data):
+    check.check_parquet(data, name="t")
+
+
+def test_a_table_without_rows_or_with_many_columns_passes():
+    check.check_parquet(of_polars(pl.DataFrame({"a": []}, schema={"a": pl.Int64})), name="t")
+    check.check_parquet(of_polars(pl.DataFrame({f"c{n}": [n, None] for n in range(300)})), name="t")
+    check.check_parquet(of_polars(pl.DataFrame({"a": np.zeros(200_000), "b": np.arange(200_000)})), name="t")
+
+
+def test_every_cut_and_most_flips_of_the_footer_are_refused():
+    data = of_arrow(row_group_size=2)
+    footer = int.from_bytes(data[-8:-4], "little")
+    for length in range(len(data)):
+        with pytest.raises(DataError):
+            check.check_parquet(data[:length], name="t")
+    for place in range(len(data) - footer - 8, len(data)):
+        for bit in (1, 64):
+            broken = bytearray(data)
+            broken[place] ^= bit
+            try:
+                check.check_parquet(bytes(broken), name="t")
+            except DataError as error:
+                said = str(error)
+                assert "is damaged or is no Parquet file" in said and "\n" not in said and len(said) < 300
+
+
+# a writer of Thrift's compact protocol, for files that no library would write
+
+
+def varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def zigzag(number: int) -> bytes:
+    return varint(number << 1 if number >= 0 else (-number << 1) - 1)
+
+
+def struct_of(*fields: tuple[int, int, bytes]) -> bytes:
+    """Fields as number, type and content, in rising order."""
+    found, last = b"", 0
+    for number, kind, content in fields:
+        found += (
+            bytes([(number - last) << 4 | kind]) + content
+            if 0 < number - last < 16
+            else bytes([kind]) + zigzag(number) + content
+        )
+        last = number
+    return found + b"\0"
+
+
+def list_of(kind: int, items: list[bytes]) -> bytes:
+    return (
+        bytes([len(items) << 4 | kind]) if len(items) < 15 else bytes([0xF0 | kind]) + varint(len(items))
+    ) + b"".join(items)
+
+
+def file_of(*, rows=2, group_rows=2, values=2, page_values=2, page_size=8, packed=8, chunk=None, start=4, column=True, dictionary=None, v2=False, more=b"",
+            body=None, leaves=1) -> bytes:  # fmt: skip
+    kind = 3 if v2 else 0
+    header = (8, 12, struct_of((1, 5, zigzag(page_values)))) if v2 else (5, 12, struct_of((1, 5, zigzag(page_values))))
+    page = struct_of((1, 5, zigzag(kind)), (2, 5, zigzag(page_size)), (3, 5, zigzag(packed)), header) + bytes(8)
+    if dictionary is not None:
+        page = (
+            struct_of(
+                (1, 5, zigzag(2)), (2, 5, zigzag(4)), (3, 5, zigzag(4)), (7, 12, struct_of((1, 5, zigzag(dictionary))))
+            )
+            + bytes(4)
+            + page
+        )
+    page = page if body is None else body
+    meta = struct_of(
+        (1, 5, zigzag(1)),
+        (5, 6, zigzag(values)),
+        (7, 6, zigzag(len(page) if chunk is None else chunk)),
+        (9, 6, zigzag(start)),
+    )
+    element = struct_of((4, 8, varint(1) + b"x"))
+    root = struct_of((4, 8, varint(1) + b"r"), (5, 5, zigzag(leaves)))
+    group = struct_of((1, 9, list_of(12, [struct_of((3, 12, meta))] if column else [])), (3, 6, zigzag(group_rows)))
+    footer = (
+        struct_of(
+            (1, 5, zigzag(1)),
+            (2, 9, list_of(12, [root, *[element] * leaves])),
+            (3, 6, zigzag(rows)),
+            (4, 9, list_of(12, [group])),
+        )
+        + more
+    )
+    return b"PAR1" + page + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+
+WRONG = {
+    "rows that do not add up": ({"rows": 3}, "numbers of rows do not add up"),
+    "fewer rows than none": ({"rows": -2, "group_rows": -2}, "numbers of rows do not add up"),
+    "a trillion rows": (
+        {"rows": 2**40, "group_rows": 2**40, "values": 2**40, "page_values": 2**40},
+        "1,099,511,627,776 rows",
+    ),
+    "a page with other values": ({"page_values": 1}, "another number of values"),
+    "a page of fewer values than none": ({"page_values": -2}, "fewer values than none"),
+    "fewer values than rows": ({"values": 1, "page_values": 1}, "outside of the file"),
+    "pages of gigabytes": ({"page_size": 2**31 - 1}, "unpacks to 2,147,483,647 bytes"),
+    "a page of less than nothing": ({"page_size": -1}, "outside of its column"),
+    "a page longer than its column": ({"packed": 9}, "outside of its column"),
+    "a page packed in less than nothing": ({"packed": -1}, "outside of its column"),
+    "a column longer than the file": ({"chunk": 10**6}, "outside of the file"),
+    "a column that begins before the file": ({"start": 3}, "outside of the file"),
+    "a column that begins after it": ({"start": 10**6}, "outside of the file"),
+    "no column for a name": ({"column": False}, "columns do not add up"),
+    "a dictionary of more than its bytes": ({"dictionary": 5}, "more entries than bytes"),
+    "a dictionary of less than none": ({"dictionary": -1}, "more entries than bytes"),
+    "a page without an end": ({"body": b"\x15" + b"\xff" * 16}, "a number of more than 64 bits"),
+    "a page of an unknown type": ({"body": b"\x1d\0\0\0\0\0\0\0"}, "unknown type"),
+    "a page that names no size": ({"body": b"\x15\x00\x00\x00"}, "lacks a field"),
+    "structures without end": ({"body": b"\x1c" * 100}, "too deep within each other"),
+    "lists without end": ({"body": b"\x19" + b"\x19" * 10**5}, "too deep within each other"),
+    "a text longer than the file": ({"body": b"\x18\xff\x7f\x00\x00\x00"}, "a text longer"),
+    "a list longer than the file": ({"body": b"\x19\xf5\xff\x7f\x00\x00"}, "a list longer"),
+}
+
+
+def test_the_writer_writes_what_passes():
+    for options in (
+        {},
+        {"v2": True},
+        {"dictionary": 4},
+        {"dictionary": 0},
+        {"values": 3, "page_values": 3},
+        {"page_size": 2**30 - 4},
+    ):
+        check.check_parquet(file_of(**options), name="t")
+
+
+@pytest.mark.parametrize("options, words", WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused(options, words):
+    with pytest.raises(DataError, match=words):
+        check.check_parquet(file_of(**options), name="t")
+
+
+def test_limits_grow_with_the_file(monkeypatch):
+    """A hundred cells and bytes for each byte of the file, where that is more than what any may have."""
+    data = file_of()
+    monkeypatch.setattr(check, "CELLS", 1)
+    monkeypatch.setattr(check, "UNPACKED", 1)
+    check.check_parquet(data, name="t")
+    monkeypatch.setattr(check, "MOST_TIMES", 0)
+    with pytest.raises(DataError, match="2 rows in"):
+        check.check_parquet(data, name="t")
+    monkeypatch.setattr(check, "CELLS", 2)
+    with pytest.raises(DataError, match="unpacks to 8 bytes"):
+        check.check_parquet(data, name="t")
+    monkeypatch.setattr(check, "UNPACKED", 8)
+    check.check_parquet(data, name="t")
+    monkeypatch.setattr(check, "MOST_FIELDS", 5)
+    with pytest.raises(DataError, match="millions of values"):
+        check.check_parquet(data, name="t")
+
+
+def test_every_type_of_thrift_is_read():
+    extra = struct_of((1, 1, b""), (2, 2, b""), (3, 3, b"\x07"), (4, 4, zigzag(-5)), (5, 7, struct.pack("<d", 1.5)), (6, 8, varint(3) + b"abc"),
+                      (30, 9, list_of(5, [zigzag(n) for n in range(20)])), (31, 10, list_of(1, [b"\1", b"\2"])), (7, 12, struct_of((1, 6, zigzag(2**62)))))  # fmt: skip
+    found = check._Compact(extra, 0, len(extra)).struct()
+    assert found == {
+        1: True,
+        2: False,
+        3: 7,
+        4: -5,
+        5: struct.pack("<d", 1.5),
+        6: b"abc",
+        30: list(range(20)),
+        31: [True, False],
+        7: {1: 2**62},
+    }
+
+
+def test_foreign_bytes_are_refused():
+    for data in (
+        b"",
+        b"PAR1",
+        b"PAR1PAR1",
+        b"PAR1" + bytes(4) + b"PAR1",
+        b"PAR1" + bytes(40),
+        bytes(40) + b"PAR1",
+        b"PAR1" + b"\xff" * 40 + b"PAR1",
+    ):
+        with pytest.raises(DataError, match="no Parquet file"):
+            check.check_parquet(data, name="t")

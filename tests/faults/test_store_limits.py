@@ -1,0 +1,196 @@
+"""What a store refuses to be, and how one of an older version is brought up to date: all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import tempfile
+
+import pytest
+import storage_faults
+import store_scenario
+
+from lossmith._errors import StoreError
+from lossmith.compare import _sqlite
+from lossmith.compare.store import Store
+
+NEWER = _sqlite.SCHEMA.replace("owner TEXT\n", "owner TEXT, note TEXT DEFAULT 'none'\n")
+STEPS = {
+    1: (
+        "CREATE TABLE moved AS SELECT * FROM runs",
+        "DROP TABLE runs",
+        NEWER.split(";")[0],
+        "INSERT INTO runs SELECT *, 'moved' FROM moved",
+        "DROP TABLE moved",
+    )
+}
+
+
+@pytest.fixture
+def place(tmp_path):
+    path = tmp_path / "lossmith.db"
+    store_scenario.work(path, tmp_path / "log")
+    return path
+
+
+@pytest.fixture
+def newer(monkeypatch):
+    """A lossmith whose stores have one column more."""
+    monkeypatch.setattr(_sqlite, "SCHEMA", NEWER)
+    monkeypatch.setattr(_sqlite, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", STEPS)
+
+
+def version(path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_an_older_store_is_brought_up_to_date_when_it_is_written(place, newer, tmp_path):
+    with pytest.raises(StoreError, match=r"has the older version 1; expected version 2; open it once for writing"):
+        Store.open(place, read_only=True)
+    assert version(place) == 1
+    with Store.open(place) as store:
+        assert store.run(1).status == "finished" and store._connection.execute("SELECT note FROM runs").fetchall() == [
+            ("moved",)
+        ]
+    assert version(place) == 2
+    store_scenario.check(place, tmp_path / "log")
+
+
+def test_steps_follow_each_other(place, monkeypatch, tmp_path):
+    monkeypatch.setattr(_sqlite, "SCHEMA_VERSION", 4)
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", dict.fromkeys((1, 2, 3), ()))
+    with Store.open(place):
+        assert version(place) == 4
+    store_scenario.check(place, tmp_path / "log")
+
+
+def test_killed_while_it_is_brought_up_to_date(place, newer, tmp_path):
+    """At every write of it: the old one or the new one, and the next who opens it ends the work."""
+    whole = place.read_bytes()
+    for number in range(1, 200):
+        place.write_bytes(whole)
+        for side in ("-wal", "-shm"):
+            place.with_name(place.name + side).unlink(missing_ok=True)
+
+        def action(number=number) -> None:
+            with storage_faults.faults(storage_faults.killed_at(number)):
+                Store.open(place).close()
+
+        status = store_scenario.child(action)
+        assert version(place) in (1, 2)
+        with Store.open(place):
+            pass
+        assert version(place) == 2
+        store_scenario.check(place, tmp_path / "log")
+        if not os.WIFSIGNALED(status):
+            break
+        assert os.WTERMSIG(status) == signal.SIGKILL
+    assert number > 3
+
+
+def test_a_step_that_fails_leaves_the_old_store(place, newer, monkeypatch):
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", {1: ("DROP TABLE runs", "no such statement")})
+    with pytest.raises(StoreError, match="syntax error"):
+        Store.open(place)
+    assert version(place) == 1
+    monkeypatch.undo()
+    with Store.open(place) as store:
+        assert store.run(1).status == "finished"
+
+
+def test_a_newer_store_is_refused_both_ways(place, monkeypatch):
+    connection = sqlite3.connect(place)
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=r"has version 7; expected version 1; upgrade lossmith"):
+            Store.open(place, read_only=read_only)
+
+
+@pytest.mark.parametrize("statement", [
+    "CREATE VIEW v AS SELECT 1", "CREATE TRIGGER t BEFORE UPDATE ON runs BEGIN SELECT 1; END", "CREATE TABLE more (x)", "CREATE INDEX i ON groups (key)",
+    "DROP TABLE groups", "ALTER TABLE runs ADD COLUMN x TEXT", "ALTER TABLE groups RENAME COLUMN payload TO other",
+])  # fmt: skip
+def test_other_tables_views_and_triggers_are_no_store(place, statement):
+    connection = sqlite3.connect(place)
+    connection.execute(statement)
+    connection.close()
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=r"is damaged; .*lossmith runs repair --store"):
+            Store.open(place, read_only=read_only)
+
+
+def test_pages_that_contradict_each_other_are_noticed_up_to_a_size(place, monkeypatch):
+    """One row fewer than there are, said by the page itself: without the check it would be gone without a sign."""
+    connection = sqlite3.connect(place)
+    root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'results'").fetchone()[0]
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    data = bytearray(place.read_bytes())
+    start = (root - 1) * size
+    assert data[start] == 13 and data[start + 4] == 1
+    data[start + 4] = 0
+    place.write_bytes(data)
+    with pytest.raises(StoreError, match="is damaged"):
+        Store.open(place, read_only=True)
+    monkeypatch.setattr(_sqlite, "CHECKED", len(data) - 1)
+    with Store.open(place, read_only=True) as store:
+        assert store.run(1).status == "interrupted"  # its result is drawn again, and no number is wrong
+    monkeypatch.setattr(_sqlite, "CHECKED", len(data))
+    with pytest.raises(StoreError, match="is damaged"):
+        Store.open(place, read_only=True)
+
+
+def test_places_are_checked_without_a_trace(place, tmp_path, monkeypatch):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    Store.check(place)
+    Store.check(tmp_path / "new.db")
+    (tmp_path / "empty.db").touch()
+    Store.check(tmp_path / "empty.db")
+    (tmp_path / "empty.db").unlink()
+    with pytest.raises(StoreError, match="folder does not exist"):
+        Store.check(tmp_path / "none" / "new.db")
+    with pytest.raises(StoreError, match="is a folder"):
+        Store.check(tmp_path)
+    (tmp_path / "text").write_text("hello" * 99)
+    with pytest.raises(StoreError, match="not a SQLite file"):
+        Store.check(tmp_path / "text")
+    (tmp_path / "text").unlink()
+    # what SQLite lays beside a store that is read is empty, and no one's
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(("-wal", "-shm"))) == before
+
+    def full(**options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(StoreError, match=r"cannot be written: No space left on device; .*256 kB to spare"):
+        Store.check(place)
+
+
+def test_a_store_that_may_not_be_changed_is_refused_at_once(place, monkeypatch):
+    def refuse(self, *arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(place), "open", refuse)
+    with pytest.raises(StoreError, match="cannot be written: Permission denied"):
+        Store.check(place)
+
+
+def test_two_stores_of_one_process_and_one_that_was_closed(tmp_path):
+    path = tmp_path / "lossmith.db"
+    first, second = Store.open(path), Store.open(path)
+    run = first.create_run(**store_scenario.RUN)
+    assert second.run(run).status == "running"
+    first._connection.close()  # as if its farewell could not be written
+    with pytest.raises(StoreError):
+        first.save_group(run, "a", {})
+    first.close()
+    assert second.run(run).status == "interrupted"
+    second.reopen(run)
+    second.close()
