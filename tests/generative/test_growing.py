@@ -102,6 +102,7 @@ def fitted():
     return ProgressiveGAN(**SMALL).fit(IMAGES, sample_every=2)
 
 
+@pytest.mark.slow
 def test_an_estimator_grows(fitted, tmp_path):
     assert fitted.sides_ == (8, 16) and list(fitted.samples_) == [0, 2, 3, 5, 6]
     assert all(rows.shape == (25, 16, 16, 1) for rows in fitted.samples_.values())
