@@ -17,7 +17,7 @@ from lossmith.generative._objectives import unpenalized_objective
 from lossmith.generative._parameters import check_number, check_one_of, check_whole
 from lossmith.generative._players import Player
 from lossmith.generative._scaling import Scaling, learned_scaling, restored_scaling, taken_in
-from lossmith.generative._trained_opponents import _by_blocks, _compiled, _ordered
+from lossmith.generative._trained_opponents import by_blocks, compiled_call, ordered_variables
 from lossmith.generative._translation_networks import translation_judge, translator
 from lossmith.generative._translation_result import Translation, judged_translation
 from lossmith.training import compilation_cache
@@ -65,8 +65,9 @@ class CycleGAN(BaseEstimator):
     diverged_ : int
         Step at which a number was not finite (weights are those before it), or 0.
 
-    Source: Zhu, Park, Isola, Efros, Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017; without
-    their memory of older images, and small.
+    Small, and without the published memory of older images.
+
+    Source: Zhu and others, Unpaired image-to-image translation using cycle-consistent adversarial networks, 2017.
 
     Examples
     --------
@@ -185,7 +186,7 @@ class CycleGAN(BaseEstimator):
         source, target = self._scaling["back" if way == "there" else "there"], self._scaling[way]
         model = self._generator(way)
         weights = self.there_ if way == "there" else self.back_
-        return target.outside(_by_blocks(_compiled(model), model, weights, source.inside(rows), None))
+        return target.outside(by_blocks(compiled_call(model), model, weights, source.inside(rows), None))
 
     def _called(self, way: str, X: Any) -> np.ndarray:
         check_is_fitted(self, "there_")
@@ -246,7 +247,7 @@ class CycleGAN(BaseEstimator):
         found = []
         for way, values in (("there", self.there_), ("back", self.back_)):
             model = self._generator(way)
-            places = {id(variable): value for variable, value in zip(_ordered(model), values, strict=True)}
+            places = {id(variable): value for variable, value in zip(ordered_variables(model), values, strict=True)}
             found.append(to_keras(model, [places[id(variable)] for variable in model.variables]))
         return found[0], found[1]
 
@@ -277,7 +278,7 @@ class CycleGAN(BaseEstimator):
         parts = {}
         for way in WAYS:
             found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith(f"{way}_")]
-            if [value.shape for value in found] != [tuple(v.shape) for v in _ordered(self._generator(way))]:
+            if [value.shape for value in found] != [tuple(v.shape) for v in ordered_variables(self._generator(way))]:
                 raise ValueError("weights of another network")
             if not all(np.isfinite(value).all() for value in found):
                 raise ValueError("weights that are not finite")

@@ -47,7 +47,7 @@ class Fade(keras.layers.Layer):
 class PixelNormalization(keras.layers.Layer):
     """Each place scaled to a mean square of 1 over its channels.
 
-    Source: Karras, Aila, Laine, Lehtinen, Progressive growing of GANs, 2018.
+    Source: Karras and others, Progressive growing of GANs, 2018.
 
     Examples
     --------

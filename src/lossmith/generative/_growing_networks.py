@@ -115,8 +115,9 @@ def style_opponents(
 
     The noise goes through dense layers; what comes out says mean and deviation of every channel after every convolution.
 
-    Source: Karras, Laine, Aila, A style-based generator architecture for generative adversarial networks, 2019; without noise of
-    each place and without mixing.
+    Without the published noise of each place and without mixing.
+
+    Source: Karras, Laine, Aila, A style-based generator architecture for generative adversarial networks, 2019.
     """
     from lossmith.generative._growing_layers import AdaptiveNormalization, LearnedConstant, PixelNormalization
     from lossmith.models.layers import Convolution2D

@@ -18,7 +18,7 @@ from lossmith.generative._objective_spec import PENALTIES, Objective
 from lossmith.generative._objectives import get_objective
 from lossmith.generative._parameters import check_number, check_one_of, check_whole
 from lossmith.generative._scaling import learned_scaling, taken_in
-from lossmith.generative._trained_opponents import TrainedOpponents, _by_blocks, _compiled
+from lossmith.generative._trained_opponents import TrainedOpponents, by_blocks, compiled_call
 from lossmith.training import compilation_cache
 from lossmith.training.optimizers import make_optimizer
 
@@ -72,8 +72,9 @@ class ProgressiveGAN(TrainedOpponents):
     diverged_ : int
         Step, over all stages, at which a number was not finite, or 0.
 
-    Source: Karras, Aila, Laine, Lehtinen, Progressive growing of GANs for improved quality, stability, and variation, 2018; small, and
-    without equalised learning rates and deviations of a batch.
+    Small, and without the published equalised learning rates and deviations of a batch.
+
+    Source: Karras and others, Progressive growing of GANs, 2018.
 
     Examples
     --------
@@ -193,7 +194,7 @@ class ProgressiveGAN(TrainedOpponents):
 
             def watch(step: int, weights: list[Any], done: int = done, networks: Opponents = networks) -> None:
                 values = [np.asarray(value) for part in weights[0] for value in part]
-                made = _by_blocks(_compiled(networks.generator), networks.generator, values, noise, None)
+                made = by_blocks(compiled_call(networks.generator), networks.generator, values, noise, None)
                 self.samples_[done + step] = scaling.outside(enlarged(made, rows.shape[1]))
 
             def report(steps: int, total: int, done: int = done) -> None:

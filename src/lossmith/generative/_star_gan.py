@@ -17,7 +17,7 @@ from lossmith.generative._parameters import check_number, check_one_of, check_wh
 from lossmith.generative._players import Player
 from lossmith.generative._scaling import Scaling, learned_scaling, restored_scaling, taken_in
 from lossmith.generative._star_game import StarGame, StarRules
-from lossmith.generative._trained_opponents import _by_blocks, _compiled, _ordered
+from lossmith.generative._trained_opponents import by_blocks, compiled_call, ordered_variables
 from lossmith.generative._translation_networks import translation_judge, translator
 from lossmith.generative._translation_result import Translation, judged_translation
 from lossmith.training import compilation_cache
@@ -62,8 +62,9 @@ class StarGAN(BaseEstimator):
     diverged_ : int
         Step at which a number was not finite (weights are those before it), or 0.
 
-    Source: Choi and others, StarGAN: unified generative adversarial networks for multi-domain image-to-image translation, 2018; small,
-    and under least squares in place of a penalty on slopes.
+    Small, and under least squares in place of the published penalty on slopes.
+
+    Source: Choi and others, StarGAN, 2018.
 
     Examples
     --------
@@ -172,7 +173,7 @@ class StarGAN(BaseEstimator):
         """Return rows as the classes of these places, in their units."""
         told = np.eye(len(self.classes_), dtype=np.float32)[np.broadcast_to(places, (len(rows),))]
         model = self._network()
-        made = _by_blocks(_compiled(model), model, self.generator_, self._scaling.inside(rows), told)
+        made = by_blocks(compiled_call(model), model, self.generator_, self._scaling.inside(rows), told)
         return self._scaling.outside(made)
 
     def _places(self, classes: Any, n: int) -> np.ndarray:
@@ -241,7 +242,9 @@ class StarGAN(BaseEstimator):
 
         check_is_fitted(self, "generator_")
         model = self._network()
-        places = {id(variable): value for variable, value in zip(_ordered(model), self.generator_, strict=True)}
+        places = {
+            id(variable): value for variable, value in zip(ordered_variables(model), self.generator_, strict=True)
+        }
         return to_keras(model, [places[id(variable)] for variable in model.variables])
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -269,7 +272,7 @@ class StarGAN(BaseEstimator):
             learned["shape"], learned["bounded"], np.asarray(arrays["shift"]), np.asarray(arrays["scale"])
         )
         found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith("generator_")]
-        if [value.shape for value in found] != [tuple(v.shape) for v in _ordered(self._network())]:
+        if [value.shape for value in found] != [tuple(v.shape) for v in ordered_variables(self._network())]:
             raise ValueError("weights of another network")
         if not all(np.isfinite(value).all() for value in found):
             raise ValueError("weights that are not finite")

@@ -205,7 +205,7 @@ def _latent_codes(quick: bool) -> tuple[list[Row], dict[str, str]]:
     return [
         shown(
             "K-11", CLAIMS["K-11"],
-            f"{len(fresh):,} held-out digits of {fresh.shape[1]} x {fresh.shape[2]}: -ELBO {parts.negative_elbo:.2f} nats = reconstruction {parts.reconstruction:.2f} + divergence {parts.divergence:.2f}",
+            f"{len(fresh):,} held-out digits of {fresh.shape[1]} x {fresh.shape[2]}: -ELBO {parts.negative_elbo:.2f} nats = reconstruction {parts.reconstruction:.2f} + divergence {parts.divergence:.2f}; {int(parts.active.sum())} of 2 units active",
             {"negative_elbo": parts.negative_elbo, "divergence": parts.divergence},
             remark="squared error is a Gaussian likelihood with one deviation for all pixels, which is learned here; summed, not averaged",
         ),
