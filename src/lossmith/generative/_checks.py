@@ -91,7 +91,7 @@ CHECKS: Catalogue[Check] = Catalogue(
         ),
         Check(
             "LS524", "translation-idle", "warning",
-            "Less than half of the translated rows are taken for the kind that was wanted, by a linear classifier that tells real rows apart.",
+            "Less than half of the translated rows are taken for the kind that was wanted, by a classifier that tells real rows apart.",
             "Cycles close without any change: rows are handed through, or are changed into neither kind.",
             "Lower the weights of cycle and identity, train for more steps, or take another objective.",
         ),

@@ -214,17 +214,20 @@ class CycleGAN(BaseEstimator):
             "there": taken_in(X, "rows of the first kind", like=self._scaling["there"].shape),
             "back": taken_in(y, "rows of the second kind", like=self._scaling["there"].shape),
         }
-        directions = {}
+        directions: dict[str, dict[str, np.ndarray]] = {}
         for way, reverse in (("there", "back"), ("back", "there")):
             source, target = self._scaling[reverse], self._scaling[way]
             made = self._turned(way, kinds[way])
+            wanted = target.outside(target.inside(kinds[reverse]))
             directions[way] = {
-                "rows": source.inside(kinds[way]),
-                "made": target.inside(made),
-                "returned": source.inside(self._turned(reverse, made)),
-                "wanted": target.inside(kinds[reverse]),
+                "rows": source.outside(source.inside(kinds[way])),
+                "made": made,
+                "returned": self._turned(reverse, made),
+                "wanted": wanted,
                 # a generator is shown rows of the kind that it makes, in the numbers of that kind
-                "kept": target.inside(self._turned(way, source.outside(target.inside(kinds[reverse])))),
+                "kept": self._turned(way, source.outside(target.inside(wanted))),
+                "unit": source.scale,
+                "wanted_unit": target.scale,
             }
         return judged_translation(directions, curves=self.curves_, diverged=self.diverged_, seed=seed)
 

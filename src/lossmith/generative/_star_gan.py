@@ -210,24 +210,25 @@ class StarGAN(BaseEstimator):
         seed : int
         """
         check_is_fitted(self, "generator_")
-        rows = taken_in(X, "rows", like=self._scaling.shape)
+        rows = self._scaling.outside(self._scaling.inside(taken_in(X, "rows", like=self._scaling.shape)))
         if np.shape(y) != (len(rows),):
             raise ShapeError(f"classes of shape {np.shape(y)}", expected=f"({len(rows)},), one for each row")
         places = self._places(y, len(rows))
         if len(np.unique(places)) < 2:
             raise InvalidInputError("rows of one class", expected="rows of two classes or more")
-        directions = {}
+        directions: dict[str, dict[str, np.ndarray]] = {}
         for place in np.unique(places):
             others, wanted = rows[places != place], rows[places == place]
             made = self._turned(others, place)
-            found = {
-                "rows": self._scaling.inside(others),
-                "made": self._scaling.inside(made),
-                "returned": self._scaling.inside(self._turned(made, places[places != place])),
-                "wanted": self._scaling.inside(wanted),
-                "kept": self._scaling.inside(self._turned(wanted, place)),
+            directions[f"to {self.classes_[place]}"] = {
+                "rows": others,
+                "made": made,
+                "returned": self._turned(made, places[places != place]),
+                "wanted": wanted,
+                "kept": self._turned(wanted, place),
+                "unit": self._scaling.scale,
+                "wanted_unit": self._scaling.scale,
             }
-            directions[f"to {self.classes_[place]}"] = found
         return judged_translation(directions, curves=self.curves_, diverged=self.diverged_, seed=seed)
 
     def save(self, path: Any) -> None:

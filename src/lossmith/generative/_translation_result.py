@@ -20,6 +20,7 @@ __all__ = ["Translation", "judged_translation"]
 OPEN = 0.5  # share of what two rows of a kind differ by, above which a cycle does not close
 IDLE = 0.5  # share of translated rows that must be taken for the other kind
 SHOWN = 8
+MOST = 2000  # rows of a kind that the classifier is trained on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class Translation:
     measures : mapping of str to mapping of str to float
         For each direction: `cycle` (mean absolute difference of rows and what comes back, as a share of what two rows of the
         kind differ by), `identity` (the same of rows that are of the wanted kind already), `taken_for` (share of translated rows
-        that a linear classifier takes for the wanted kind), `told_apart` (its accuracy on real rows).
+        that a support vector machine takes for the wanted kind), `told_apart` (its accuracy on real rows).
     curves : mapping of str to ndarray of shape (n_steps,)
     findings : tuple of Finding
     n_samples : int
@@ -88,9 +89,9 @@ class Translation:
         return str(view(self, "html"))
 
 
-def difference(rows: np.ndarray, others: np.ndarray) -> float:
-    """Return the mean absolute difference of rows and others."""
-    return float(np.abs(rows - others).mean())
+def difference(rows: np.ndarray, others: np.ndarray, unit: Any) -> float:
+    """Return the mean absolute difference of rows and others, each feature in its unit."""
+    return float((np.abs(rows - others) / unit).mean())
 
 
 def judged_translation(
@@ -105,8 +106,9 @@ def judged_translation(
     Parameters
     ----------
     directions : mapping of str to mapping of str to ndarray
-        For each direction rows as networks see them: `rows`, `made` of them, `returned` from that, `wanted` (real rows of the
-        kind that is made) and `kept` (what is made of those).
+        For each direction `rows`, what is `made` of them, `returned` from that, `wanted` (real rows of the kind that is made) and
+        `kept` (what is made of those), all as they were given; `unit` and `wanted_unit`, deviations of the features of both kinds,
+        are 1 where they are left out.
     curves : mapping of str to ndarray of shape (n_steps,)
     diverged : int
         Step at which a number was not finite, or 0.
@@ -117,12 +119,15 @@ def judged_translation(
     if diverged:
         findings.append(CHECKS["diverged"].found("training", f"step {diverged} was not finite"))
     for name, parts in directions.items():
-        rows, wanted = parts["rows"], parts["wanted"]
-        usual = [difference(kind, kind[rng.permutation(len(kind))]) or 1.0 for kind in (rows, wanted)]
+        rows, wanted, units = parts["rows"], parts["wanted"], [parts.get(key, 1.0) for key in ("unit", "wanted_unit")]
+        usual = [
+            difference(kind, kind[rng.permutation(len(kind))], unit) or 1.0
+            for kind, unit in zip((rows, wanted), units, strict=True)
+        ]
         taken, apart = _taken_for(rows, wanted, parts["made"], rng)
         measures[name] = {
-            "cycle": difference(rows, parts["returned"]) / usual[0],
-            "identity": difference(wanted, parts["kept"]) / usual[1],
+            "cycle": difference(rows, parts["returned"], units[0]) / usual[0],
+            "identity": difference(wanted, parts["kept"], units[1]) / usual[1],
             "taken_for": taken,
             "told_apart": apart,
         }
@@ -139,18 +144,19 @@ def judged_translation(
 
 def _taken_for(rows: np.ndarray, wanted: np.ndarray, made: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Return the share of `made` that a classifier of `rows` and `wanted` calls wanted, and its accuracy on rows held out."""
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
 
     flat = [part.reshape(len(part), -1).astype(np.float64) for part in (rows, wanted, made)]
     if min(len(flat[0]), len(flat[1])) < 4 or not all(np.isfinite(part).all() for part in flat):
         return math.nan, math.nan
-    X = np.concatenate(flat[:2])
-    y = np.repeat([0, 1], [len(flat[0]), len(flat[1])])
+    some = [part[rng.permutation(len(part))[:MOST]] for part in flat[:2]]
+    X = np.concatenate(some)
+    y = np.repeat([0, 1], [len(some[0]), len(some[1])])
     order = rng.permutation(len(X))
     train, test = order[len(X) // 3 :], order[: len(X) // 3]
     if len(np.unique(y[train])) < 2:
         return math.nan, math.nan
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(X[train], y[train])
+    model = make_pipeline(StandardScaler(), SVC()).fit(X[train], y[train])
     return float((model.predict(flat[2]) == 1).mean()), float(model.score(X[test], y[test]))
