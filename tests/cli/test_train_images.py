@@ -102,6 +102,60 @@ def test_pictures_in_folders(tmp_path, capsys, monkeypatch):
         assert code == 0 and picture.size == (3 * 56 + 4, 3 * 56 + 4)
 
 
+def written(folder, rng, **greys):
+    """Write pictures of noise around a grey, a folder for each."""
+    for label, grey in greys.items():
+        (folder / label).mkdir(parents=True)
+        for place in range(20):
+            pixels = np.clip(rng.normal(grey, 20, (10, 12, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{place}.png")
+
+
+@pytest.mark.slow
+def test_pictures_are_translated(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "data", np.random.default_rng(0), dark=40, light=200)
+    small = ["--size", "8", "--network", "conv:base=2,blocks=1", "--steps", "3", "--batch-size", "4", "--quiet"]
+    told = ["--samples", "p", "--sample-every", "2", "--report", "r.html", "--export", "there.keras", "--json"]
+    code, out, _ = called(["train", "cyclegan", "data/dark", "data/light", *small, *told], capsys)
+    assert code == 0 and set(json.loads(out)["measures"]) == {"there", "back"}
+    for name in ("there-rows", "there-made", "back-returned", "step-000002", "losses"):
+        assert (tmp_path / "p" / f"{name}.png").exists()
+    assert "cycle error" in (tmp_path / "r.html").read_text() and (tmp_path / "there.keras").exists()
+    asked = ["translate", "cyclegan.safetensors", "data/light", "--size", "8"]
+    code, out, _ = called([*asked, "--back", "--n", "4", "--out", "made.npy"], capsys)
+    assert code == 0 and "4 rows" in out and np.load("made.npy").shape == (4, 8, 8, 3)
+    code, _, err = called([*asked, "--to", "dark"], capsys)
+    assert code == 2 and "model of two kinds" in err
+    code, _, err = called(["generate", "cyclegan.safetensors"], capsys)
+    assert code == 2 and "lossmith translate" in err
+    code, out, _ = called(["train", "stargan", "data", *small, "--samples", "q", "--json"], capsys)
+    assert code == 0 and set(json.loads(out)["measures"]) == {"to dark", "to light"}
+    assert (tmp_path / "q" / "to-dark.png").exists()
+    asked = ["translate", "stargan.safetensors", "data", "--size", "8"]
+    code, out, _ = called([*asked, "--to", "light", "--n", "3", "--out", "made.png", "--json"], capsys)
+    assert code == 0 and json.loads(out)["shape"] == [8, 8, 3]
+    code, _, err = called(asked, capsys)
+    assert code == 2 and "--to CLASS, one of dark, light" in err
+    code, _, err = called([*asked, "--to", "grey"], capsys)
+    assert code == 2 and "one of dark, light" in err and err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_images_grow(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "data", np.random.default_rng(0), dark=40, light=200)
+    small = ["--size", "8", "--stages", "2", "--base", "2", "--latent", "4", "--steps", "2", "--batch-size", "4"]
+    code, out, _ = called(["train", "progressive", "data", *small, "--samples", "p", "--quiet", "--json"], capsys)
+    assert code == 0 and "frechet_distance" in json.loads(out)["measures"]
+    code, out, _ = called(["generate", "progressive.safetensors", "--n", "4", "--out", "grid.png", "--quiet"], capsys)
+    assert code == 0 and (tmp_path / "grid.png").exists()
+    code, _, err = called(["translate", "progressive.safetensors", "data"], capsys)
+    assert code == 2 and "use lossmith generate" in err
+    code, _, err = called(["train", "progressive", "data", "--size", "12", "--stages", "3", "--quiet"], capsys)
+    assert code == 2 and "4 divides, 16 or more" in err
+
+
 @pytest.mark.parametrize(
     "arguments,words",
     [
@@ -113,6 +167,13 @@ def test_pictures_in_folders(tmp_path, capsys, monkeypatch):
         (["train", "vae", "nowhere.csv", "--target", "y"], "nowhere.csv"),
         (["train", "vae", "iris", "--likelihood", "bernoulli"], "numbers in [0, 1]"),
         (["train", "vae", "iris", "--out", "."], "is a folder"),
+        (["train", "cyclegan", "iris", "wine"], "second kind"),
+        (["train", "cyclegan", "ring", "grid", "--objective", "wasserstein"], "needs a penalty"),
+        (["train", "cyclegan", "ring", "grid", "--sample-every", "5"], "add --samples DIR"),
+        (["train", "stargan", "ring"], "no classes"),
+        (["train", "progressive", "ring"], "images"),
+        (["translate", "nowhere.safetensors", "ring"], "nowhere.safetensors"),
+        (["translate", "nowhere.safetensors", "ring", "--out", "rows.xml"], ".png, .csv or .npy"),
         (["generate", "nowhere.safetensors"], "cannot be read"),
     ],
 )

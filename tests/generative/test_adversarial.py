@@ -295,6 +295,42 @@ def test_convolutions_train_and_batch_statistics_move():
 
 
 @pytest.mark.slow
+def test_a_training_that_was_stopped_goes_on(tmp_path):
+    """Stopped after five of six steps: the rest is trained alone, to the bits of a training that nothing stopped."""
+    from lossmith.training import FolderCheckpoints
+
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+    options = {**SMALL, "objective": "non_saturating", "network": "dcgan:base=4", "penalty": "none"}
+    whole = GenerativeAdversarialNetwork(**options).fit(images, sample_every=2)
+    kept, seen = FolderCheckpoints(tmp_path / "kept"), []
+
+    def stop(done, total):
+        seen.append(done)
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        GenerativeAdversarialNetwork(**options).fit(images, sample_every=2, checkpoints=kept, progress=stop)
+    seen.clear()
+    again = GenerativeAdversarialNetwork(**options)
+    again.fit(images, sample_every=2, checkpoints=kept, progress=lambda done, total: seen.append(done))
+    assert seen == [5, 6] and list(again.samples_) == [0, 2, 4, 6]
+    for step, rows in whole.samples_.items():
+        np.testing.assert_array_equal(again.samples_[step], rows)
+    for one, other in zip(
+        again.generator_ + again.discriminator_, whole.generator_ + whole.discriminator_, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(again.curves_["generator_loss"], whole.curves_["generator_loss"])
+    # other settings, other rows: nothing of it fits
+    for changed, rows in (({"learning_rate": 2e-3}, images), ({}, images[:39])):
+        seen.clear()
+        fresh = GenerativeAdversarialNetwork(**{**options, **changed})
+        fresh.fit(rows, checkpoints=kept, progress=lambda done, total: seen.append(done))
+        assert seen[0] == 1
+
+
+@pytest.mark.slow
 def test_the_ring_is_found_and_is_no_smear():
     rows = RING.sample(20_000, rng=np.random.default_rng(0))
     settings = mixture_settings(steps=1500)

@@ -112,3 +112,53 @@ def test_training_is_the_same_with_and_without(monkeypatch):
     for name, curve in plain.curves.items():
         np.testing.assert_allclose(written.curves[name], curve, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(written.raw["test"], plain.raw["test"], rtol=1e-3, atol=1e-3)
+
+
+def turns(function, *arguments):
+    """Return how many transpositions of matrices the program of a function has."""
+    import jax
+
+    return str(jax.make_jaxpr(function)(*arguments)).count("transpose[permutation=(1, 0)]")
+
+
+def test_gradients_of_kernels_come_out_upright():
+    """The gradient of sum((x A)^2) is 2 x' x A: by hand, and without a product that is turned afterwards."""
+    import jax
+
+    rng = np.random.default_rng(0)
+    rows, kernel = rng.normal(size=(20, 6)).astype(np.float32), rng.normal(size=(6, 9)).astype(np.float32)
+
+    def slopes(a):
+        return jax.grad(lambda k: ((jax.nn.relu(rows) @ k) ** 2).sum())(a)
+
+    assert turns(slopes, kernel) == 1 and turns(_narrow.upright(slopes), kernel) == 0
+    seen = np.maximum(rows.astype(float), 0)
+    np.testing.assert_allclose(_narrow.upright(slopes)(kernel), 2 * seen.T @ seen @ kernel, rtol=1e-4)
+    stacked = np.stack([kernel, 2 * kernel])
+    np.testing.assert_allclose(jax.vmap(_narrow.upright(slopes))(stacked)[1], 4 * seen.T @ seen @ kernel, rtol=1e-4)
+
+
+def test_what_is_read_twice_stays_as_it_lies():
+    import jax.numpy as jnp
+
+    def both(a, b):
+        product = a @ b
+        return product.T, product.sum(axis=0), jnp.swapaxes(a, 0, 1)
+
+    one, other = np.arange(6.0, dtype="float32").reshape(2, 3), np.arange(12.0, dtype="float32").reshape(3, 4)
+    for found, expected in zip(_narrow.upright(both)(one, other), ((one @ other).T, (one @ other).sum(axis=0), one.T), strict=True):  # fmt: skip
+        np.testing.assert_allclose(found, expected)
+    assert turns(_narrow.upright(both), one, other) == turns(both, one, other) == 2
+
+
+def test_upright_falls_back_and_leaves_accelerators_alone(monkeypatch):
+    import jax
+
+    def other_jax(*arguments):
+        raise AttributeError("no such attribute")
+
+    one = np.ones((3, 4), np.float32)
+    monkeypatch.setattr(_narrow, "_turned", other_jax)
+    np.testing.assert_array_equal(_narrow.upright(lambda a: (a @ a.T).T)(one), np.full((3, 3), 4.0))
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert _narrow.upright(np.matmul) is np.matmul

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def same(one: object, other: object) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+@dataclass(frozen=True)
+class Counting(FolderCheckpoints):
+    """Checkpoints that say which runs were saved."""
+
+    saved: list[str] = field(default_factory=list)
+
+    def save(self, run: str, arrays: object) -> None:
+        super().save(run, arrays)
+        self.saved.append(run)
+
+
 @pytest.mark.parametrize("stop_after", [1, 3, 7])
 def test_an_interrupted_group_goes_on_bit_for_bit(whole: object, tmp_path: Path, stop_after: int) -> None:
     made, expected = whole
@@ -64,12 +76,13 @@ def test_an_interrupted_group_goes_on_bit_for_bit(whole: object, tmp_path: Path,
     with pytest.raises(Cancelled):
         made.train(ROWS, cancelled=stop, checkpoints=Stopping(tmp_path))
     before = len(saved)
-    states = FolderCheckpoints(tmp_path)
-    steps = []
+    states, steps = Counting(tmp_path), []
     same(made.train(ROWS, checkpoints=states, progress=lambda done, of: steps.append(done)), expected)
-    assert before >= stop_after and steps[-1] == 5
-    # everything has ended: nothing is trained again
+    # every epoch is trained once, in either of the two trainings
+    assert before >= stop_after and steps[-1] == 5 and before + len(states.saved) == 5 * len(ROWS.seeds) * 2
+    states.saved.clear()
     same(made.train(ROWS, checkpoints=states), expected)
+    assert states.saved == []  # everything has ended: nothing is trained again
     states.discard()
     assert not tmp_path.exists()
 

@@ -22,6 +22,7 @@ from lossmith.cli import (
     _runs,
     _study,
     _train,
+    _translate,
     divergence,
 )
 
@@ -73,6 +74,7 @@ def application() -> typer.Typer:
         _predict,
         _train,
         _generate,
+        _translate,
         _losses,
         _lint,
         divergence,

@@ -24,7 +24,13 @@ KINDS: dict[str, tuple[str, str]] = {
     "autoencoder": ("lossmith.cli._generate_rows", "generate_rows"),
     "vae": ("lossmith.cli._generate_rows", "generate_rows"),
     "gan": ("lossmith.cli._generate_rows", "generate_rows"),
+    "progressive": ("lossmith.cli._generate_rows", "generate_rows"),
+    "cyclegan": ("lossmith.cli._generate_rows", "translate_instead"),
+    "stargan": ("lossmith.cli._generate_rows", "translate_instead"),
 }
+
+# these turn rows that are given into others
+TRANSLATORS = ("cyclegan", "stargan")
 
 _MOST_HEADER = 2**26  # bytes
 _EXAMPLES = (
@@ -104,7 +110,7 @@ def kind_of(path: Path) -> str:
     if kind not in KINDS:
         raise ModelFileError(
             f"{name} holds {'no kind of model' if kind is None else f'a model of kind {str(kind)[:40]!r}'}",
-            expected="a model that generates: " + ", ".join(KINDS),
+            expected="a model that generates: " + ", ".join(name for name in KINDS if name not in TRANSLATORS),
             advice="use lossmith predict for a model of a comparison",
         )
     return str(kind)

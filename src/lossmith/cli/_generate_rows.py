@@ -10,7 +10,7 @@ from lossmith._errors import InvalidInputError
 if TYPE_CHECKING:
     from lossmith.cli._generate import GenerateOptions
 
-__all__ = ["generate_rows"]
+__all__ = ["check_ending", "generate_rows", "translate_instead", "write_rows"]
 
 OF_TEXT = ("seed_text", "length", "top_k", "top_p", "stop", "greedy")
 USUAL = 64
@@ -24,12 +24,7 @@ def generate_rows(path: Path, asked: GenerateOptions) -> None:
     asked.refuse(*OF_TEXT, "report", kind="generator")
     if asked.out is not None:
         check(asked.out)
-        if asked.out.suffix not in (".png", ".csv", ".npy"):
-            raise InvalidInputError(
-                f"--out {str(asked.out)!r}",
-                expected="a name that ends in .png, .csv or .npy",
-                advice="change the ending",
-            )
+        check_ending(asked.out)
     model = load(path)
     n = asked.n or USUAL
     if isinstance(model, VariationalAutoencoder):
@@ -59,12 +54,30 @@ def generate_rows(path: Path, asked: GenerateOptions) -> None:
 
             print(as_table(rows), end="")
         return
-    _write(rows, asked.out)
+    write_rows(rows, asked.out)
     if not asked.quiet and not asked.json:
         print(f"{asked.out}: {n} rows of shape {', '.join(map(str, rows.shape[1:]))}")
 
 
-def _write(rows: object, out: Path) -> None:
+def check_ending(out: Path) -> None:
+    """Raise if no file of such a name can be written."""
+    if out.suffix not in (".png", ".csv", ".npy"):
+        raise InvalidInputError(
+            f"--out {str(out)!r}", expected="a name that ends in .png, .csv or .npy", advice="change the ending"
+        )
+
+
+def translate_instead(path: Path, asked: GenerateOptions) -> None:  # noqa: ARG001
+    """Raise: the file holds a model that turns rows into others."""
+    raise InvalidInputError(
+        f"{str(path)!r} holds a model that turns rows into others",
+        expected="a model that draws rows of its own",
+        advice="use lossmith translate MODEL DATA",
+    )
+
+
+def write_rows(rows: object, out: Path) -> None:
+    """Write rows to a file: `.png` for images and points, `.csv` for any, `.npy` for numbers as they are."""
     import io
 
     import numpy as np

@@ -14,6 +14,9 @@ PROCEDURES: dict[str, tuple[str, str]] = {
     "vae": ("lossmith.cli._train_images", "train_vae"),
     "gan": ("lossmith.cli._train_images", "train_gan"),
     "dcgan": ("lossmith.cli._train_images", "train_dcgan"),
+    "progressive": ("lossmith.cli._train_images", "train_progressive"),
+    "cyclegan": ("lossmith.cli._train_translators", "train_cyclegan"),
+    "stargan": ("lossmith.cli._train_translators", "train_stargan"),
 }
 
 

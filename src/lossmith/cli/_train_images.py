@@ -13,7 +13,7 @@ from lossmith.cli import _options as options
 if TYPE_CHECKING:
     from lossmith.cli._train_rows import Rows
 
-__all__ = ["train_dcgan", "train_gan", "train_vae"]
+__all__ = ["train_dcgan", "train_gan", "train_progressive", "train_vae"]
 
 _Source = Annotated[
     str,
@@ -228,6 +228,46 @@ train_dcgan.epilog = (  # type: ignore[attr-defined]
 )
 
 
+def train_progressive(
+    data: _Source,
+    size: Annotated[int, typer.Option("--size", metavar="N", min=8, help="Side to which pictures are scaled.")] = 32,
+    stages: Annotated[
+        int, typer.Option("--stages", metavar="N", min=1, help="3 makes images of 32 x 32 by 8, 16 and 32.")
+    ] = 3,
+    base: Annotated[int, typer.Option("--base", metavar="N", min=1, help="Channels of the last stage.")] = 16,
+    latent: _Latent = None,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Steps of each stage.")] = 300,
+    batch_size: _Batch = None,
+    learning_rate: _Rate = None,
+    sample_every: _Every = 0,
+    seed: options.Seed = 0,
+    strict: _Strict = False,
+    data_dir: _DataDir = None,
+    out: _Model = None,
+    samples: _Samples = None,
+    export: _Export = None,
+    report: options.Report = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Train adversarial networks that grow, from small images to large ones; diagnose them, and save them."""
+    given = {
+        "stages": stages, "base": base, "latent": latent, "steps": steps, "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }  # fmt: skip
+    return _adversarial(
+        data, given, {}, name="progressive", target=None, conditional=False, sample_every=sample_every, seed=seed,
+        strict=strict, data_dir=data_dir, out=out, samples=samples, export=export, report=report, json=json, quiet=quiet,
+        size=size,
+    )  # fmt: skip
+
+
+train_progressive.epilog = (  # type: ignore[attr-defined]
+    "Examples: `lossmith train progressive sprites --size 32 --steps 300 --samples pictures` · "
+    "`lossmith train progressive mnist --size 28`"
+)
+
+
 def _adversarial(
     data: str, given: dict[str, Any], usual: dict[str, Any], *, name: str, target: str | None, conditional: bool,
     sample_every: int, seed: int, strict: bool, data_dir: Path | None, out: Path | None, samples: Path | None,
@@ -235,7 +275,7 @@ def _adversarial(
 ) -> int:  # fmt: skip
     from lossmith.cli import _train_rows as rows_of
     from lossmith.cli._results import progress_display
-    from lossmith.generative import GenerativeAdversarialNetwork, diagnose
+    from lossmith.generative import GenerativeAdversarialNetwork, ProgressiveGAN, diagnose
     from lossmith.generative._mixtures import mixture_settings
 
     if sample_every and samples is None:
@@ -249,7 +289,11 @@ def _adversarial(
     asked = {key: value for key, value in given.items() if value is not None}
     # narrow modes whose law is known have settings of their own
     settings = mixture_settings(**asked) if rows.mixture is not None and not usual else {**usual, **asked}
-    gan = GenerativeAdversarialNetwork(conditional=conditional, random_state=seed, **settings)
+    gan: Any = (
+        ProgressiveGAN(random_state=seed, **asked)
+        if name == "progressive"
+        else GenerativeAdversarialNetwork(conditional=conditional, random_state=seed, **settings)
+    )
     with progress_display(quiet=quiet) as progress:
         gan.fit(
             rows.train, rows.labels if conditional else None, sample_every=sample_every,

@@ -15,7 +15,18 @@ from lossmith._errors import InvalidInputError
 if TYPE_CHECKING:
     from lossmith.generative import FeatureNetwork, PlanarMixture
 
-__all__ = ["Rows", "as_table", "export", "features", "latent_pictures", "loss_plot", "pictures", "read", "write_table"]
+__all__ = [
+    "Rows",
+    "as_table",
+    "every_row",
+    "export",
+    "features",
+    "latent_pictures",
+    "loss_plot",
+    "pictures",
+    "read",
+    "write_table",
+]
 
 HELD_OUT = 0.1
 DRAWN = 50_000  # rows of a mixture that are trained on
@@ -64,6 +75,12 @@ def read(source: str, *, target: str | None, data_dir: Path | None, seed: int, s
     labels = [None if names is None else names[dataset.target[part]] for part in chosen]
     words = f"{dataset.name}: {len(train):,} rows to train on, {len(held_out):,} held out"
     return Rows(train, held_out, labels[0], labels[1], None, dataset.pixels, words)
+
+
+def every_row(source: str, *, target: str | None, data_dir: Path | None, size: int | None = None) -> np.ndarray:
+    """Return all rows of a source, those that `read` trains on before those that it holds out."""
+    rows = read(source, target=target, data_dir=data_dir, seed=0, size=size)
+    return np.concatenate([rows.train, rows.held_out])
 
 
 def _images(source: str, data_dir: Path | None, size: int | None) -> Any:

@@ -117,9 +117,12 @@ class LocalWorkers:
         """Train the baselines of trials on all cores."""
         with ThreadPoolExecutor(worker_count()) as pool:
             running = {pool.submit(_baselines, self.plan, self.seats, trial): trial for trial in trials}
-            # in the order in which they end: what is finished out of its turn is not lost by a kill either
-            for ended in as_completed(running):
-                done(running[ended], ended.result())
+            try:
+                # in the order in which they end: what is finished out of its turn is not lost by a kill either
+                for ended in as_completed(running):
+                    done(running[ended], ended.result())
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _baselines(plan: Plan, seats: Seats, trial: int) -> Arrays:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lossmith.generative._autoencoders import Autoencoder, VariationalAutoencoder
     from lossmith.generative._checks import CHECKS
     from lossmith.generative._coverage import Coverage, mode_coverage
+    from lossmith.generative._cycle_gan import CycleGAN
     from lossmith.generative._diagnosis import Diagnosis, diagnose
     from lossmith.generative._evidence import Evidence
     from lossmith.generative._feature_network import FeatureNetwork, train_feature_network
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from lossmith.generative._objective_comparison import ObjectiveComparison, compare_objectives
     from lossmith.generative._objective_spec import Objective
     from lossmith.generative._objectives import OBJECTIVES, get_objective
+    from lossmith.generative._progressive_gan import ProgressiveGAN
     from lossmith.generative._sample_distances import classifier_score, frechet_distance, kernel_distance
+    from lossmith.generative._star_gan import StarGAN
+    from lossmith.generative._translation_result import Translation
 
 __all__ = [
     "Autoencoder",
     "CHECKS",
     "Coverage",
+    "CycleGAN",
     "Diagnosis",
     "Evidence",
     "FeatureNetwork",
@@ -39,6 +44,9 @@ __all__ = [
     "Objective",
     "ObjectiveComparison",
     "PlanarMixture",
+    "ProgressiveGAN",
+    "StarGAN",
+    "Translation",
     "VariationalAutoencoder",
     "classifier_score",
     "compare_objectives",
@@ -57,6 +65,7 @@ _NAMES = {
     "Autoencoder": "_autoencoders",
     "CHECKS": "_checks",
     "Coverage": "_coverage",
+    "CycleGAN": "_cycle_gan",
     "Diagnosis": "_diagnosis",
     "Evidence": "_evidence",
     "FeatureNetwork": "_feature_network",
@@ -68,6 +77,9 @@ _NAMES = {
     "Objective": "_objective_spec",
     "ObjectiveComparison": "_objective_comparison",
     "PlanarMixture": "_mixtures",
+    "ProgressiveGAN": "_progressive_gan",
+    "StarGAN": "_star_gan",
+    "Translation": "_translation_result",
     "VariationalAutoencoder": "_autoencoders",
     "classifier_score": "_sample_distances",
     "compare_objectives": "_objective_comparison",

@@ -127,6 +127,21 @@ class Adversaries:
                 next(place for place, v in enumerate(optimizer.variables) if v.path.endswith("learning_rate"))
             )
 
+    @property
+    def models(self) -> tuple[Any, ...]:
+        """Both networks."""
+        return self.generator, self.discriminator
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of what a step reports."""
+        return QUANTITIES
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of a training."""
+        return self.game.steps
+
     def init(self, seed: int) -> AdversarialState:
         """Return the state before the first step; equal seeds give equal states."""
         generator, generator_other = _split(self.generator, draw_seed(seed, "generator"))
@@ -355,3 +370,7 @@ class Adversaries:
     def final(self, state: AdversarialState) -> tuple[list[Any], list[Any]]:
         """Return the weights and other variables that generate after training."""
         return (state.averaged if self.game.average else state.generator), state.generator_other
+
+    def judges(self, state: AdversarialState) -> tuple[list[Any], list[Any]]:
+        """Return the weights and other variables of the discriminator."""
+        return state.discriminator, state.discriminator_other

@@ -83,5 +83,17 @@ CHECKS: Catalogue[Check] = Catalogue(
             "It is biased upwards by small samples, and comparable only between samples of one size.",
             "Draw more samples, or read the kernel distance, which has no such bias.",
         ),
+        Check(
+            "LS523", "cycle-open", "warning",
+            "Rows that were translated and translated back differ from what they were by more than half of what two rows of their kind differ by.",
+            "What is made has little to do with what it was made of: any row of the other kind would do.",
+            "Raise the weight of the cycle, train for more steps, or take a wider network.",
+        ),
+        Check(
+            "LS524", "translation-idle", "warning",
+            "Less than half of the translated rows are taken for the kind that was wanted, by a classifier that tells real rows apart.",
+            "Cycles close without any change: rows are handed through, or are changed into neither kind.",
+            "Lower the weights of cycle and identity, train for more steps, or take another objective.",
+        ),
     ],
 )  # fmt: skip

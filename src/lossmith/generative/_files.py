@@ -19,6 +19,9 @@ KINDS = {
     "autoencoder": ("_autoencoders", "Autoencoder"),
     "vae": ("_autoencoders", "VariationalAutoencoder"),
     "gan": ("_gan", "GenerativeAdversarialNetwork"),
+    "cyclegan": ("_cycle_gan", "CycleGAN"),
+    "stargan": ("_star_gan", "StarGAN"),
+    "progressive": ("_progressive_gan", "ProgressiveGAN"),
 }
 MOST_ELEMENTS = 2**31
 

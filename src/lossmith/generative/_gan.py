@@ -12,13 +12,13 @@ from sklearn.utils.validation import validate_data
 
 from lossmith._errors import InvalidInputError, ShapeError
 from lossmith.generative._adversarial import Adversaries, Game
-from lossmith.generative._adversarial_loop import GameResult, play
+from lossmith.generative._adversarial_loop import GameResult, RunsOf, play
 from lossmith.generative._generator_networks import Opponents, opponents
 from lossmith.generative._objective_spec import PENALTIES, Objective
 from lossmith.generative._objectives import get_objective
 from lossmith.generative._parameters import check_number, check_one_of, check_whole
 from lossmith.generative._trained_opponents import TrainedOpponents
-from lossmith.training import compilation_cache
+from lossmith.training import Checkpoints, compilation_cache
 from lossmith.training.optimizers import make_optimizer
 
 __all__ = ["GenerativeAdversarialNetwork"]
@@ -203,7 +203,15 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             self.bounded_,
         )
 
-    def fit(self, X: Any, y: Any = None, *, progress: Progress | None = None, sample_every: int = 0) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        progress: Progress | None = None,
+        sample_every: int = 0,
+        checkpoints: Checkpoints | None = None,
+    ) -> Self:
         """Train on rows of shape `(n_samples, ...)`: numbers, or pixels as bytes.
 
         Parameters
@@ -214,9 +222,12 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
             `progress(steps done, steps in all)`.
         sample_every : int
             Keep samples from one noise in `samples_` at step 0, every so many steps, and at the end.
+        checkpoints : Checkpoints, optional
+            Such as `lossmith.training.FolderCheckpoints`: a training of convolutions that was stopped goes on from its last 200
+            steps, if everything but `sample_every` is as it was.
         """
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self._fit_together([self], X, y, [seed], progress, sample_every)
+        self._fit_together([self], X, y, [seed], progress, sample_every, checkpoints)
         return self
 
     def fit_seeds(
@@ -231,7 +242,14 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         return made
 
     def _fit_together(
-        self, made: list[Self], X: Any, y: Any, seeds: list[int], progress: Progress | None, sample_every: int
+        self,
+        made: list[Self],
+        X: Any,
+        y: Any,
+        seeds: list[int],
+        progress: Progress | None,
+        sample_every: int,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         objective = self._check_parameters()
         check_whole("sample_every", sample_every, least=0)
@@ -253,18 +271,26 @@ class GenerativeAdversarialNetwork(TrainedOpponents):
         for one in made:
             one.samples_ = {}
         z = first._noise(WATCHED, np.random.default_rng(0))
+        kept = None if checkpoints is None else RunsOf(checkpoints, first.get_params(), seeds, inside, labels)
 
         def watch(step: int, weights: list[Any]) -> None:
-            for one, pair in zip(made, weights, strict=True):
+            for place, (one, pair) in enumerate(zip(made, weights, strict=True)):
                 one.generator_ = [np.asarray(value) for part in pair for value in part]
                 one.samples_[step] = one._decoded(z, one._class_rows(None, WATCHED))
+                if kept is not None:
+                    kept.save(f"samples-{place}-{step}", {"rows": one.samples_[step]})
 
         result = play(
             adversaries, inside, labels, seeds,
-            watch=watch if sample_every else None, period=int(sample_every), progress=progress,
+            watch=watch if sample_every else None, period=int(sample_every), checkpoints=kept, progress=progress,
         )  # fmt: skip
         for place, one in enumerate(made):
             one._learned(result, place)
+            for step in range(0, int(self.steps), int(sample_every)) if kept is not None and sample_every else ():
+                found = None if step in one.samples_ or kept is None else kept.load(f"samples-{place}-{step}")
+                if found is not None:  # of the time before the run was stopped
+                    one.samples_[step] = found["rows"]
+            one.samples_ = dict(sorted(one.samples_.items()))
 
     def _taken_in(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         pixels = isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2

@@ -1,4 +1,4 @@
-"""Networks of generators and discriminators, by name: dense, the convolutional ones of DCGAN, and those of a handbook."""
+"""Networks of generators and discriminators, by name: dense, the convolutional ones of DCGAN, with styles, and those of a handbook."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lossmith.models.mlp import read_widths
 from lossmith.training import compilation_cache, load_keras
 from lossmith.training._backend import undisturbed_random
 
-__all__ = ["NETWORKS", "Opponents", "opponents", "read_opponents"]
+__all__ = ["NETWORKS", "Opponents", "noise_inputs", "opponents", "read_opponents", "row_inputs"]
 
-NETWORKS = {"dense": ("hidden", "waves", "fastest"), "dcgan": ("base",), "handbook": ()}
+NETWORKS = {"dense": ("hidden", "waves", "fastest"), "dcgan": ("base",), "style": ("base", "mapping"), "handbook": ()}
 SLOPE = 0.2
 
 
@@ -33,10 +33,11 @@ class Widths(NamedTuple):
     waves: int = 0
     fastest: int = 20
     base: int = 64
+    mapping: int = 2
 
 
 def read_opponents(text: str) -> Widths:
-    """Return what `dense:hidden=128x128,waves=64,fastest=80`, `dcgan:base=64` or `handbook` say.
+    """Return what `dense:hidden=128x128,waves=64,fastest=80`, `dcgan:base=64`, `style:base=16,mapping=2` or `handbook` say.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def read_opponents(text: str) -> Widths:
     Examples
     --------
     >>> read_opponents("dcgan:base=32")
-    Widths(kind='dcgan', hidden=(), waves=0, fastest=20, base=32)
+    Widths(kind='dcgan', hidden=(), waves=0, fastest=20, base=32, mapping=2)
     """
     kind, given = parse_name(text)
     if kind not in NETWORKS:
@@ -60,12 +61,13 @@ def read_opponents(text: str) -> Widths:
             )
     try:
         hidden = read_widths(given.get("hidden", "128x128")) if kind == "dense" else ()
-        (base,) = read_widths(given.get("base", 64))
+        (base,) = read_widths(given.get("base", 16 if kind == "style" else 64))
+        mapping = sum(read_widths(given.get("mapping", 2)))
         waves = sum(read_widths(given.get("waves", 0)))
         (fastest,) = read_widths(given.get("fastest", 20))
     except ValueError:
         raise InvalidInputError(f"network {text!r}", expected="widths such as 128x128, and one base width") from None
-    return Widths(kind, hidden, waves, fastest, base)
+    return Widths(kind, hidden, waves, fastest, base, mapping)
 
 
 @functools.lru_cache(maxsize=32)
@@ -99,10 +101,16 @@ def opponents(text: str, shape: tuple[int, ...], latent: int, n_classes: int, bo
             )
         if asked.kind == "handbook":
             return _handbook(keras, shape, latent, n_classes)
+        if asked.kind == "style":
+            from lossmith.generative._growing_networks import style_opponents
+
+            return style_opponents(
+                keras, shape, latent, n_classes, base=asked.base, mapping=asked.mapping, bounded=bounded
+            )
         return _dcgan(keras, shape, latent, n_classes, asked.base)
 
 
-def _noise(keras: Any, latent: int, n_classes: int) -> tuple[Any, Any]:
+def noise_inputs(keras: Any, latent: int, n_classes: int) -> tuple[Any, Any]:
     """Return the generator's inputs and one vector of them."""
     z = keras.Input((latent,), name="z")
     if not n_classes:
@@ -111,7 +119,7 @@ def _noise(keras: Any, latent: int, n_classes: int) -> tuple[Any, Any]:
     return [z, classes], keras.layers.Concatenate()([z, classes])
 
 
-def _rows(keras: Any, shape: tuple[int, ...], n_classes: int, *, flat: bool) -> tuple[Any, Any]:
+def row_inputs(keras: Any, shape: tuple[int, ...], n_classes: int, *, flat: bool) -> tuple[Any, Any]:
     """Return the discriminator's inputs and one array of them: classes are further features, or further channels."""
     rows = keras.Input(shape, name="rows")
     x = keras.layers.Flatten()(rows) if flat and len(shape) > 1 else rows
@@ -131,10 +139,10 @@ def _dense(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, aske
             x = keras.layers.Dense(width, activation=activation, kernel_initializer="he_normal")(x)
         return x
 
-    inputs, x = _noise(keras, latent, n_classes)
+    inputs, x = noise_inputs(keras, latent, n_classes)
     x = keras.layers.Dense(math.prod(shape), activation="tanh" if bounded else None)(stack(x, "relu"))
     generator = keras.Model(inputs, keras.layers.Reshape(shape)(x) if len(shape) > 1 else x)
-    inputs, x = _rows(keras, shape, n_classes, flat=True)
+    inputs, x = row_inputs(keras, shape, n_classes, flat=True)
     if asked.waves:
         from lossmith.generative._waves import Waves
 
@@ -157,7 +165,7 @@ def _handbook(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int) -
         )
     small = (shape[0] // 4, shape[1] // 4)
     layers = keras.layers
-    inputs, x = _noise(keras, latent, n_classes)
+    inputs, x = noise_inputs(keras, latent, n_classes)
     x = layers.LeakyReLU(negative_slope=SLOPE)(layers.Dense(math.prod(small) * 128)(x))
     x = layers.Reshape((*small, 128))(x)
     for width, stride in ((128, 2), (64, 1)):
@@ -165,7 +173,7 @@ def _handbook(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int) -
         x = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization()(x))
     x = TransposedConvolution2D(shape[2], 3, strides=2, padding="same", activation="tanh")(x)
     generator = keras.Model(inputs, x)
-    inputs, x = _rows(keras, shape, n_classes, flat=True)
+    inputs, x = row_inputs(keras, shape, n_classes, flat=True)
     for width in (512, 256):
         x = layers.LeakyReLU(negative_slope=SLOPE)(layers.Dense(width)(x))
     return Opponents(generator, keras.Model(inputs, layers.Dense(1)(x)))
@@ -189,7 +197,7 @@ def doublings(side: int) -> tuple[int, int]:
         start, times = start // 2, times + 1
     if not 4 <= start <= 7 or not times:
         raise InvalidInputError(
-            f"network dcgan for images with a side of {side}",
+            f"images with a side of {side}",
             expected="4, 5, 6 or 7 times a power of 2, such as 28, 32, 48 or 64",
             advice="scale the images, or use dense",
         )
@@ -212,7 +220,7 @@ def _dcgan(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, base
         initial = keras.initializers.RandomNormal(stddev=0.02)
         return {"use_bias": False, "kernel_initializer": initial, **more}
 
-    inputs, x = _noise(keras, latent, n_classes)
+    inputs, x = noise_inputs(keras, latent, n_classes)
     x = layers.Reshape((1, 1, int(x.shape[-1])))(x)
     widths = [base * 2**place for place in reversed(range(times))]
     x = TransposedConvolution2D(widths[0], start, **options())(x)
@@ -222,7 +230,7 @@ def _dcgan(keras: Any, shape: tuple[int, ...], latent: int, n_classes: int, base
         x = layers.ReLU()(layers.BatchNormalization()(x))
     x = TransposedConvolution2D(shape[2], 4, strides=2, padding="same", **options(activation="tanh"))(x)
     generator = keras.Model(inputs, x)
-    inputs, x = _rows(keras, shape, n_classes, flat=False)
+    inputs, x = row_inputs(keras, shape, n_classes, flat=False)
     for width in reversed(widths):
         x = Convolution2D(width, 4, strides=2, padding="same", **options())(x)
         x = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization()(x))

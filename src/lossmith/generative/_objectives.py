@@ -9,10 +9,11 @@ import math
 from typing import Any
 
 from lossmith._catalogue import Catalogue
+from lossmith._errors import InvalidInputError
 from lossmith._names import parse_name
 from lossmith.generative._objective_spec import Estimate, Objective
 
-__all__ = ["OBJECTIVES", "get_objective"]
+__all__ = ["OBJECTIVES", "get_objective", "unpenalized_objective"]
 
 LOGISTIC = r"\mathbb{E}_p \log(1 + e^{-r}) + \mathbb{E}_q \log(1 + e^{f})"
 AWAY = r"-\mathbb{E}_q\, f"
@@ -220,3 +221,21 @@ def get_objective(text: str | Objective) -> Objective:
     if name.lower() == "fgan":
         name = f"fgan_{values.pop('divergence', 'js')}"
     return OBJECTIVES[name].configured(**values)
+
+
+def unpenalized_objective(text: str | Objective) -> Objective:
+    """Return the objective of that name where it judges single rows and needs no penalty on slopes.
+
+    Raises
+    ------
+    InvalidInputError
+        It compares rows in pairs, or needs a penalty.
+    """
+    objective = get_objective(text)
+    if objective.decides != "sign" or objective.penalty != "none":
+        fitting = [one.name for one in OBJECTIVES.values() if one.decides == "sign" and one.penalty == "none"]
+        raise InvalidInputError(
+            f"objective {objective.name}, which compares rows in pairs or needs a penalty",
+            expected="one of " + ", ".join(fitting),
+        )
+    return objective

@@ -16,7 +16,7 @@ from lossmith.generative._generator_networks import Opponents
 from lossmith.generative._parameters import check_whole
 from lossmith.training import compilation_cache
 
-__all__ = ["TrainedOpponents"]
+__all__ = ["TrainedOpponents", "by_blocks", "compiled_call", "ordered_variables"]
 
 BLOCK = 500
 
@@ -81,7 +81,7 @@ class TrainedOpponents(BaseEstimator):
 
     def _decoded(self, z: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
         model = self._opponents().generator
-        rows = _by_blocks(_compiled(model), model, self.generator_, z, classes)
+        rows = by_blocks(compiled_call(model), model, self.generator_, z, classes)
         return rows.astype(np.float64) * self.scale_ + self.shift_
 
     def sample(self, n: int = 1, *, classes: Any = None, random_state: Any = None) -> np.ndarray:
@@ -114,7 +114,7 @@ class TrainedOpponents(BaseEstimator):
         every = None if known is None else np.repeat(known, count, axis=0)
         rows = self._decoded(z, every)
         model = self._opponents().discriminator
-        raw = _by_blocks(_compiled(model), model, self.discriminator_, self._inside(rows), every).reshape(-1)
+        raw = by_blocks(compiled_call(model), model, self.discriminator_, self._inside(rows), every).reshape(-1)
         # the largest of log-weights with Gumbel noise are a draw without replacement
         order = raw + rng.gumbel(size=raw.shape)
         if known is None:
@@ -145,7 +145,7 @@ class TrainedOpponents(BaseEstimator):
             raise ShapeError(f"rows of shape {X.shape}", expected=f"(n_samples, {', '.join(map(str, self.shape_))})")
         model = self._opponents().discriminator
         known = self._class_rows(classes, len(X))
-        return _by_blocks(_compiled(model), model, self.discriminator_, self._inside(X), known).reshape(len(X))
+        return by_blocks(compiled_call(model), model, self.discriminator_, self._inside(X), known).reshape(len(X))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return minus the squared maximum mean discrepancy between rows and as many generated ones: larger is better."""
@@ -169,7 +169,7 @@ class TrainedOpponents(BaseEstimator):
         check_is_fitted(self, "generator_")
         found = []
         for model, values in zip(self._opponents(), (self.generator_, self.discriminator_), strict=True):
-            places = {id(variable): value for variable, value in zip(_ordered(model), values, strict=True)}
+            places = {id(variable): value for variable, value in zip(ordered_variables(model), values, strict=True)}
             found.append(to_keras(model, [places[id(variable)] for variable in model.variables]))
         return found[0], found[1]
 
@@ -200,7 +200,7 @@ class TrainedOpponents(BaseEstimator):
         parts = {}
         for name, model in zip(("generator", "discriminator"), self._opponents(), strict=True):
             found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith(f"{name}_")]
-            if [value.shape for value in found] != [tuple(variable.shape) for variable in _ordered(model)]:
+            if [value.shape for value in found] != [tuple(variable.shape) for variable in ordered_variables(model)]:
                 raise ValueError("weights of another network")
             if not all(np.isfinite(value).all() for value in found):
                 raise ValueError("weights that are not finite")
@@ -213,12 +213,14 @@ class TrainedOpponents(BaseEstimator):
         self.samples_ = {}
 
 
-def _ordered(model: Any) -> list[Any]:
+def ordered_variables(model: Any) -> list[Any]:
+    """Return the variables of a model in the order of fitted values: trained ones first."""
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(model: Any) -> Any:
+def compiled_call(model: Any) -> Any:
+    """Return `call(trained values, other values, inputs)` of a model, compiled."""
     import jax
 
     def call(trainable: Any, other: Any, inputs: Any) -> Any:
@@ -227,9 +229,10 @@ def _compiled(model: Any) -> Any:
     return jax.jit(call)
 
 
-def _by_blocks(
+def by_blocks(
     call: Any, model: Any, values: list[np.ndarray], rows: np.ndarray, classes: np.ndarray | None
 ) -> np.ndarray:
+    """Return what a compiled call makes of rows (and one-hot classes), in blocks of one shape; `values` are ordered."""
     cut = len(model.trainable_variables)
     size = min(BLOCK, len(rows))
     found = []

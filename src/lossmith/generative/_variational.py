@@ -13,6 +13,7 @@ from lossmith.losses import gaussian_kl_by_dimension
 from lossmith.training import Batch, Hyper
 from lossmith.training._initial import build_optimizer, draw_seed, initial_values
 from lossmith.training._layers import widest
+from lossmith.training._narrow import upright
 from lossmith.training.gradient import as_numbers
 
 __all__ = ["QUANTITIES", "LatentProcedure", "LatentState", "Terms", "beta_schedule", "rate_schedule", "steps_of"]
@@ -130,7 +131,7 @@ class LatentProcedure:
             weighted = weighted if self.body.variational else jnp.zeros(())
             return rebuilt + weighted, (rebuilt, weighted, by_dimension.sum())
 
-        (loss, terms), gradients = jax.value_and_grad(objective, has_aux=True)(state.weights)
+        (loss, terms), gradients = upright(jax.value_and_grad(objective, has_aux=True))(state.weights)
         slots = list(state.slots)
         slots[self._rate] = hyper.learning_rate * rate
         weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)

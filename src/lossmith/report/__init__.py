@@ -19,6 +19,7 @@ from lossmith.estimators._reliability import ReliabilityCurve
 from lossmith.estimators._som_map import SomMap
 from lossmith.generative._diagnosis import Diagnosis
 from lossmith.generative._evidence import Evidence
+from lossmith.generative._translation_result import Translation
 from lossmith.lint._spec import LintResult
 from lossmith.losses import Loss
 from lossmith.text.api import TextTraining
@@ -144,6 +145,7 @@ _HOMES_OF_RESULTS: dict[str, tuple[type, ...]] = {
     "divergence": (Measurement, Survey, Approximation, Sweep, Projections),
     "drift": (Drift,),
     "generative": (Evidence, Diagnosis),
+    "translations": (Translation,),
     "lint": (LintResult,),
     "reliability": (ReliabilityCurve,),
     "simple": (ModelComparison, SomMap),

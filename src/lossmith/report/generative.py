@@ -21,7 +21,7 @@ from lossmith.report._frame import framed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["as_html", "as_text", "draw", "embedded", "losses", "write"]
+__all__ = ["as_html", "as_text", "as_text_lines", "draw", "embedded", "losses", "write"]
 
 Result = Evidence | Diagnosis
 
@@ -137,7 +137,12 @@ def _sentence(result: Result) -> tuple[str, str]:
 
 def as_text(result: Result, *, width: int | None = None) -> str:
     """Return the result for a terminal; lines are cut at `width`."""
-    lines = str(result).splitlines()
+    return as_text_lines(str(result), width)
+
+
+def as_text_lines(text: str, width: int | None) -> str:
+    """Return lines of text cut at `width`."""
+    lines = text.splitlines()
     return (
         "\n".join(line if width is None or len(line) <= width else f"{line[: max(1, width - 1)]}…" for line in lines)
         + "\n"

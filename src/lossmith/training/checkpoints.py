@@ -92,7 +92,7 @@ class FolderCheckpoints:
         fresh = place.with_suffix(".new")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(save({name: np.ascontiguousarray(value) for name, value in arrays.items()}))
+            fresh.write_bytes(save({name: np.asarray(value, order="C") for name, value in arrays.items()}))
             os.replace(fresh, place)
         except OSError as error:
             with contextlib.suppress(OSError):
