@@ -90,7 +90,7 @@ def _check_object(path: Path, named: dict[str, Any], keras: Any) -> None:
 
 def _check_weights(path: Path, stream: Any) -> None:
     """Refuse HDF5 files that point to other files."""
-    import h5py
+    import h5py  # type: ignore[import-untyped,unused-ignore]
 
     with h5py.File(stream, "r") as file:
         waiting = [file]
