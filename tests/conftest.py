@@ -15,7 +15,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # the workers take all cores: threads of OpenMP within each would only wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # most of a first run is compiling, and programs this small run no slower for it; an empty XLA_FLAGS gives what users get
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # a second run of the suite compiles nothing
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
