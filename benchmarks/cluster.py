@@ -30,7 +30,7 @@ from lossmith._cluster import attached
 from lossmith.compare.store import Store
 
 WORKERS = (1, 2, 4)
-WAITING, WAIT = (1, 4, 16), 0.25
+WAITING, WAIT = (2, 16), 0.25
 # the case on paper
 PAPER_WORKERS, PAPER_TRAININGS, GROUP = 1_000, 1_000_000, 45
 
