@@ -30,7 +30,7 @@ from lossmith._cluster import attached
 from lossmith.compare.store import Store
 
 WORKERS = (1, 2, 4)
-WAITING, WAIT = (1, 4, 16), 0.25
+WAITING, WAIT = (2, 16), 0.25
 # the case on paper
 PAPER_WORKERS, PAPER_TRAININGS, GROUP = 1_000, 1_000_000, 45
 
@@ -243,8 +243,8 @@ def page(
         "|---|---|---|---|---|---|",
         *on_paper(cost, one_training),
         "",
-        f"The store then holds {groups * cost['bytes'] / 2**30:,.0f} GB in {groups:,.0f} groups, and the driver the same in memory until verdicts are drawn: a comparison of that size "
-        "has to be cut into several. Nothing of this section was measured on a thousand workers: Ray's own limits, the network and the loss of machines are left out.",
+        f"The store then holds {groups * cost['bytes'] / 2**20:,.0f} MB in {groups:,.0f} groups, and the driver as much in memory until verdicts are drawn. Nothing of this section was "
+        "measured on a thousand workers: Ray's own limits, the network and the loss of machines are left out.",
         "",
         f"Peak memory of the driver here {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB.",
         "",

@@ -243,5 +243,6 @@ def _task(
 
 def one_line(error: BaseException | str) -> str:
     """Return an error as one line of at most 240 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    # Ray puts the traceback of a worker behind what happened
+    text = " ".join(str(error).partition("traceback: Traceback")[0].split()) or type(error).__name__
     return text if len(text) <= 240 else text[:240] + "..."

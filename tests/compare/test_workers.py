@@ -132,3 +132,32 @@ def test_threads_are_fewer_where_the_environment_says_so(monkeypatch, text, coun
     cores = workers.worker_count()
     monkeypatch.setenv("LOSSMITH_THREADS", text)
     assert workers.worker_count() == (cores if count is None else count)
+
+
+@pytest.mark.slow
+def test_little_memory_gives_the_same_table_in_smaller_stacks(monkeypatch):
+    """Cut by seeds the bits are those of the whole stack; cut by losses and rates the programs differ, and the last digits may."""
+    import lossmith
+    from lossmith.training import fitting
+
+    sizes = []
+    compiled = fitting.Fitting.compile
+
+    def watched(self, data):
+        compiled(self, data)
+        sizes.append(self.size)
+
+    monkeypatch.setattr(fitting.Fitting, "compile", watched)
+    monkeypatch.setenv("LOSSMITH_THREADS", "2")
+    options = {"losses": "bce,hinge,brier", "seeds": 4, "epochs": 5}
+    whole = lossmith.compare("circles", **options)
+    runs = sizes[-1][0] * sizes[-1][1]
+    half = lossmith.compare("circles", memory="4MB", **options)
+    assert sizes[-1][0] < sizes[0][0] and sizes[-1][1] == sizes[0][1]
+    assert half.trials.equals(whole.trials, null_equal=True)
+    small = lossmith.compare("circles", memory="600kB", **options)
+    assert sizes[-1][0] * sizes[-1][1] < runs / 4
+    for name in ("accuracy", "log_loss", "brier_score"):
+        np.testing.assert_allclose(small.trials[name], whole.trials[name], rtol=1e-3, atol=1e-3)
+    with pytest.raises(ValueError, match="memory does not hold a single run: it takes about"):
+        lossmith.compare("circles", memory="10kB", **options)

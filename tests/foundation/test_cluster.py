@@ -182,11 +182,14 @@ def test_an_error_of_the_task_is_raised_as_it_is_and_not_tried_again(monkeypatch
 def test_a_worker_without_a_module_says_what_to_install(monkeypatch):
     for raised in (
         RayTaskError(ModuleNotFoundError("No module named 'mine'")),
-        ERRORS["RaySystemError"]("No module named 'mine'"),
+        ERRORS["RaySystemError"](
+            "System error: No module named 'mine'\ntraceback: Traceback (most recent call last):\n  File ..."
+        ),
     ):
         run = spread(monkeypatch, lambda key, attempt: (1.0, raised), "a")  # noqa: B023
         assert isinstance(run.error, ClusterError)
         assert "No module named 'mine'" in str(run.error)
+        assert "Traceback" not in str(run.error)
         assert "on each machine" in str(run.error)
 
 

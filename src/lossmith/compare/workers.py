@@ -19,7 +19,8 @@ from lossmith.compare.plan import Plan
 from lossmith.compare.programs import Trainers
 from lossmith.compare.trials import HeadProgram, Seats, engine_seed, group_data
 from lossmith.compare.versions import versions
-from lossmith.training import cache_folder, train_groups, worker_count
+from lossmith.training import train_groups, worker_count
+from lossmith.training._backend import cache_folder
 
 __all__ = ["ClusterWorkers", "LocalWorkers", "Means", "Wanted", "Workers", "workers_for"]
 

@@ -19,6 +19,7 @@ from lossmith.report._quantities import quantity
 __all__ = ["MOST_POINTS", "curves", "named", "quantities", "summary"]
 
 MOST_POINTS = 2_000  # of one panel: more are binned
+MOST_LINES = 60
 _MEDIAN_POINTS = 120
 
 
@@ -85,7 +86,7 @@ def curves(
     name : str or None
         The quantity, such as "train_loss"; the judged metric on validation rows where None.
     each : bool
-        Whether to draw every seed, or only those that failed beside median and band.
+        Whether to draw seeds, every second, third, ... of more than 60, or only those that failed, beside median and band.
     axes : axes, sequence or array of axes, or None
     titles : dict or None
         See `forest`.
@@ -133,7 +134,7 @@ def _seeds(
 ) -> None:
     n_seeds, n_points = curve.values.shape
     most = max(8, MOST_POINTS // max(1, n_seeds))
-    step = max(1, -(-n_seeds * 8 // MOST_POINTS))  # of more than 250 seeds, every second, third, ...
+    step = max(1, -(-n_seeds // MOST_LINES))  # more lines than this are a surface, which the band shows
     drawn = curve.values[::step]
     status = seeds.status_by_seed(comparison, curve.loss)
     epochs = binned(np.asarray(curve.epochs, dtype=float), min(most, n_points))

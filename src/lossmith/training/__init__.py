@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from lossmith.training._backend import cache_folder, compilation_cache, load_keras, worker_count
+from lossmith.training._backend import compilation_cache, load_keras, worker_count
 from lossmith.training._run import Cancelled
 from lossmith.training._spec import Batch, GroupData, GroupResult, Hyper, Part, Procedure, Schedule
 from lossmith.training.checkpoints import Checkpoints, FolderCheckpoints
@@ -35,7 +35,6 @@ __all__ = [
     "Procedure",
     "Schedule",
     "Trainer",
-    "cache_folder",
     "choose_execution",
     "compilation_cache",
     "gradient_norms",

@@ -152,7 +152,10 @@ class Fitting:
                         return
                 self._made.clear()
                 self._halve(
-                    piece.size, MemoryError(f"about {needed / 2**20:.0f} MiB of {(allowed or 0) / 2**20:.0f} MiB")
+                    piece.size,
+                    MemoryError(
+                        f"it takes about {needed / 1e6:.3g} MB of the {(allowed or 0) / 1e6:.3g} MB of a stack"
+                    ),
                 )
 
     def train(
