@@ -643,7 +643,7 @@ TARGETS: dict[str, Target] = {
     "store": Target("store of runs", store_file, 0.006),
     "repair": Target("store of runs, repaired", damaged_store, 0.003),
     "archive": Target("run as Parquet", archive_file, 0.008),
-    "comparison": Target("comparison, JSON", comparison_json, 0.01),
+    "comparison": Target("comparison, JSON", comparison_json, 0.0005),
     "models": Target("comparison of models, JSON", models_json, 0.004),
     "keras": Target(".keras files before Keras opens them", keras_file, 0.004),
     "text": Target("text to learn from", text_file, 0.06),
