@@ -256,3 +256,37 @@ def test_a_machine_without_a_boot_number(monkeypatch):
 
     monkeypatch.setattr(type(ownership.Path("/")), "read_text", missing)
     assert ownership._boot() is None and ownership._started(1) is None
+
+
+def test_two_processes_make_one_store(tmp_path, monkeypatch):
+    """Both find it empty; the second finds that the first has made its tables meanwhile."""
+    path = tmp_path / "lossmith.db"
+    real, asked = _sqlite._empty, []
+
+    def empty(connection):
+        asked.append(real(connection))
+        return True if len(asked) == 1 else asked[-1]
+
+    Store.open(path).close()
+    monkeypatch.setattr(_sqlite, "_empty", empty)
+    with Store.open(path) as store:
+        assert store.runs() == []
+    assert asked == [False, False]
+
+
+def test_a_store_that_fails_while_its_pages_are_looked_at(place, monkeypatch):
+    class Failing:
+        def execute(self, statement):
+            raise sqlite3.DatabaseError("disk I/O error")
+
+    with pytest.raises(StoreError, match="the disk reports an error"):
+        _sqlite._check_pages(Failing(), place)
+
+
+def test_a_database_of_something_else_is_not_brought_up_to_date(tmp_path, newer):
+    connection = sqlite3.connect(tmp_path / "other.db")
+    connection.executescript("CREATE TABLE runs (x); PRAGMA user_version = 1;")
+    connection.close()
+    with pytest.raises(StoreError, match="database of something else"):
+        Store.open(tmp_path / "other.db")
+    assert version(tmp_path / "other.db") == 1
