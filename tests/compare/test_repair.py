@@ -188,3 +188,93 @@ def test_every_kind_of_number_is_carved(tmp_path):
     raw.close()
     found = {rowid: values for rowid, values in _carving.carved(path) if len(values) == 3}
     assert len(rows) == len(values) and found == {rowid: row for rowid, *row in rows}
+
+
+def test_rows_are_carved_from_a_log_alone(place, tmp_path):
+    """The newest state of a page counts, and what lies in the file only is found as well."""
+    with Store.open(place) as store:
+        run = store.create_run(**{**RUN, "name": "set 4"}, clock=lambda: 1.5e9)
+        store.save_group(run, "long", LONG)
+        log = place.with_name("lossmith.db-wal").read_bytes()
+        whole = place.read_bytes()
+    (tmp_path / "alone.db").write_bytes(b"")
+    (tmp_path / "alone.db-wal").write_bytes(log)
+    numbers = {rowid for rowid, values in _carving.carved(tmp_path / "alone.db") if len(values) == 10}
+    assert run in numbers
+    # with its file, without either of their headers: pages are of the usual size
+    (tmp_path / "both.db").write_bytes(bytes(100) + whole[100:])
+    (tmp_path / "both.db-wal").write_bytes(bytes(32) + log[32:])
+    names = {values[2] for _, values in _carving.carved(tmp_path / "both.db") if len(values) == 10}
+    assert names == {"set 1", "set 2", "set 3", "set 4"}
+    long = [values for _, values in _carving.carved(tmp_path / "both.db") if len(values) == 4 and values[1] == "long"]
+    assert {values[0] for values in long} == {1, 2, 3, 4}
+
+
+def page(*cells: bytes, size: int = 512, kind: int = 13) -> bytes:
+    """A leaf page of a table, written by hand: header, pointers, cells from the end."""
+    body, pointers, end = bytearray(size), b"", size
+    for cell in cells:
+        end -= len(cell)
+        body[end : end + len(cell)] = cell
+        pointers += end.to_bytes(2, "big")
+    body[0 : 8 + len(pointers)] = bytes([kind]) + bytes(2) + len(cells).to_bytes(2, "big") + bytes(3) + pointers
+    return bytes(body)
+
+
+def carved(*pages: bytes, tmp_path) -> list:
+    """Rows of a file of pages of 512 bytes; the first holds no rows."""
+    first = b"SQLite format 3\0" + (512).to_bytes(2, "big") + bytes(512 - 18)
+    (tmp_path / "made.db").write_bytes(first + b"".join(pages))
+    return list(_carving.carved(tmp_path / "made.db"))
+
+
+def test_cells_that_cannot_be_are_left_out(tmp_path):
+    good = bytes([3, 7, 2, 1, 42])  # three bytes, row 7: a header of two, a number of one byte, 42
+    assert carved(page(good), tmp_path=tmp_path) == [(7, [42])]
+    for bad in (
+        bytes([3, 7, 9, 1, 42]),
+        bytes([2, 7, 2, 2, 42]),
+        bytes([2, 7, 2, 10]),
+        bytes([2, 7, 2, 23, 65]),
+        bytes([200, 127, 7]),
+        b"\xff" * 9 + b"\x01",
+    ):
+        assert carved(page(good, bad), tmp_path=tmp_path) == [(7, [42])], bad
+    assert carved(page(good, kind=5), tmp_path=tmp_path) == []
+    # a pointer to beyond the page, and a page that says it has more cells than it can
+    broken = bytearray(page(good))
+    broken[3:5] = (600).to_bytes(2, "big")
+    assert carved(bytes(broken), tmp_path=tmp_path)[0] == (7, [42])
+    assert carved(page(good)[:7], tmp_path=tmp_path) == []
+
+
+def test_chains_of_overflow_pages(tmp_path):
+    """600 bytes: by the format, 92 of them lie in the page of 512 and the others in two pages of 508."""
+    text = b"x" * 596
+    record = bytes([4, 0x89, 0x35, 0x08])[:1] + bytes([0x89, 0x35])  # header of three bytes: a text of 596 letters
+    payload = bytes([3]) + bytes([0x80 | (13 + 2 * 596) >> 7, (13 + 2 * 596) & 127]) + text
+    assert len(record) == 3 and len(payload) == 599
+    most, least = 512 - 35, (512 - 12) * 32 // 255 - 23
+    local = least + (len(payload) - least) % 508
+    local = local if local <= most else least
+    cell = bytes([0x80 | len(payload) >> 7, len(payload) & 127, 5]) + payload[:local] + (3).to_bytes(4, "big")
+    rest = payload[local:]
+    chain = [
+        (4 if len(rest) > 508 else 0).to_bytes(4, "big") + rest[:508].ljust(508, b"\0"),
+        bytes(4) + rest[508:].ljust(508, b"\0"),
+    ]
+    assert carved(page(cell), *chain, tmp_path=tmp_path) == [(5, [text.decode()])]
+    assert carved(page(cell), tmp_path=tmp_path) == []  # the chain leads out of the file
+    assert carved(page(cell), chain[0][:4], tmp_path=tmp_path) == []  # and here to a page that is cut off
+
+
+def test_pages_of_the_largest_size(tmp_path):
+    """65,536 bytes, written as 1."""
+    path = tmp_path / "large.db"
+    raw = sqlite3.connect(path)
+    raw.execute("PRAGMA page_size = 65536")
+    raw.execute("CREATE TABLE t (a, b)")
+    raw.executemany("INSERT INTO t VALUES (?, ?)", [(1, "x" * 70_000), (2, "y")])
+    raw.commit()
+    raw.close()
+    assert [values for _, values in _carving.carved(path) if len(values) == 2] == [[1, "x" * 70_000], [2, "y"]]

@@ -55,6 +55,7 @@ def test_there_are_enough_of_them():
     assert len(hostile_files.CASES) >= 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", hostile_files.CASES)
 def test_refused_in_one_line(said, name):
     case, found = hostile_files.CASES[name], said[name]

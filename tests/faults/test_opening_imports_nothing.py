@@ -139,6 +139,7 @@ print("SOCKETS", held, [one for one in opened if one[0] not in ("socket.__new__"
 """
 
 
+@pytest.mark.slow
 def test_nothing_phones_home_and_nothing_listens(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", SOCKETS, str(tmp_path / "runs.db")], capture_output=True, text=True, check=False

@@ -194,3 +194,99 @@ def test_two_stores_of_one_process_and_one_that_was_closed(tmp_path):
     assert second.run(run).status == "interrupted"
     second.reopen(run)
     second.close()
+
+
+def test_settings_of_someone_else(place):
+    """The checksum fits, and the content is none of ours: a forger can compute it."""
+    from lossmith.compare._rows import digest
+
+    facts = ["compare", "c", '{"x": {"$number": "9"}}', "{}", "{}", "f", 7.0]
+    connection = sqlite3.connect(place)
+    connection.execute(
+        "UPDATE runs SET kind=?, name=?, settings=?, data=?, versions=?, fingerprint=?, created=?, digest=?",
+        (*facts, digest(1, *facts)),
+    )
+    connection.execute("UPDATE groups SET payload = x'00', digest = ?", (digest(1, "k", b"\0"),))
+    connection.execute("DELETE FROM groups WHERE rowid > 1")
+    connection.execute("UPDATE groups SET key = 'k'")
+    connection.commit()
+    connection.close()
+    with Store.open(place, read_only=True) as store:
+        with pytest.raises(StoreError, match="settings that lossmith did not write; delete the run"):
+            store.runs()
+        with pytest.raises(StoreError, match="group 'k' fails its checksum"):
+            store.groups(1)
+
+
+def test_pipes_devices_and_folders(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/null"):
+        for options in ({}, {"read_only": True}):
+            with pytest.raises(StoreError, match="no store" if options else "is a pipe or a device"):
+                Store.open(path, **options)
+
+
+def test_a_store_whose_folder_cannot_be_written_is_read_as_it_stands(place, monkeypatch):
+    """The first try fails as it does there, the second says that nobody is writing."""
+    asked = []
+    real = _sqlite._opened
+
+    def opened(address):
+        asked.append(address.partition("?")[2])
+        if "immutable" not in address:
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(address)
+
+    monkeypatch.setattr(_sqlite, "_opened", opened)
+    with Store.open(place, read_only=True) as store:
+        assert store.run(1).status == "finished"
+    assert asked == ["mode=ro", "mode=ro&immutable=1"]
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(place)
+    place.with_name(place.name + "-wal").write_bytes(b"x")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(place, read_only=True)  # somebody is writing: not even as it stands
+
+
+def test_a_machine_without_a_boot_number(monkeypatch):
+    from lossmith.compare import ownership
+
+    def missing(self, *arguments, **options):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(type(ownership.Path("/")), "read_text", missing)
+    assert ownership._boot() is None and ownership._started(1) is None
+
+
+def test_two_processes_make_one_store(tmp_path, monkeypatch):
+    """Both find it empty; the second finds that the first has made its tables meanwhile."""
+    path = tmp_path / "lossmith.db"
+    real, asked = _sqlite._empty, []
+
+    def empty(connection):
+        asked.append(real(connection))
+        return True if len(asked) == 1 else asked[-1]
+
+    Store.open(path).close()
+    monkeypatch.setattr(_sqlite, "_empty", empty)
+    with Store.open(path) as store:
+        assert store.runs() == []
+    assert asked == [False, False]
+
+
+def test_a_store_that_fails_while_its_pages_are_looked_at(place, monkeypatch):
+    class Failing:
+        def execute(self, statement):
+            raise sqlite3.DatabaseError("disk I/O error")
+
+    with pytest.raises(StoreError, match="the disk reports an error"):
+        _sqlite._check_pages(Failing(), place)
+
+
+def test_a_database_of_something_else_is_not_brought_up_to_date(tmp_path, newer):
+    connection = sqlite3.connect(tmp_path / "other.db")
+    connection.executescript("CREATE TABLE runs (x); PRAGMA user_version = 1;")
+    connection.close()
+    with pytest.raises(StoreError, match="database of something else"):
+        Store.open(tmp_path / "other.db")
+    assert version(tmp_path / "other.db") == 1

@@ -142,6 +142,7 @@ def feed(name: str, count: int, *, first: int, seed: int, until: float) -> dict[
                 "POLARS_MAX_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
+                "LOSSMITH_FUZZ_FOLDER": folder,
                 **os.environ,
             }
             began = time.time()

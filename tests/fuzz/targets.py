@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import io
 import json
 import os
 import pickle
 import random
+import shutil
 import sqlite3
 import struct
 import tempfile
@@ -23,8 +25,12 @@ from mutations import forged, mutated
 
 from lossmith import _tensor_file as tensor_file
 
-# files of the tests lie in memory
-FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+# files of the tests lie in memory where there is such a folder, and go with the process
+FOLDER = Path(
+    os.environ.get("LOSSMITH_FUZZ_FOLDER")
+    or tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+)
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,7 +643,7 @@ TARGETS: dict[str, Target] = {
     "store": Target("store of runs", store_file, 0.006),
     "repair": Target("store of runs, repaired", damaged_store, 0.003),
     "archive": Target("run as Parquet", archive_file, 0.008),
-    "comparison": Target("comparison, JSON", comparison_json, 0.01),
+    "comparison": Target("comparison, JSON", comparison_json, 0.0005),
     "models": Target("comparison of models, JSON", models_json, 0.004),
     "keras": Target(".keras files before Keras opens them", keras_file, 0.004),
     "text": Target("text to learn from", text_file, 0.06),

@@ -124,11 +124,9 @@ def _value(payload: bytes, place: int, kind: int) -> tuple[Value, int]:
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
     value = 0
-    for count in range(9):
+    for count in range(8):
         byte = data[place + count]
-        if count == 8:
-            return value << 8 | byte, place + 9
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
             return value, place + count + 1
-    raise ValueError("unreachable")
+    return value << 8 | data[place + 8], place + 9

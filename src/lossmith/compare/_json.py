@@ -256,7 +256,7 @@ def _refuse(word: str) -> Any:
 
 def _unreadable(why: str) -> InvalidInputError:
     return InvalidInputError(
-        f"text that is no comparison ({why})",
+        f"text that is no comparison ({' '.join(why.split())[:300]})",
         expected="what to_json or `lossmith runs export --format json` writes",
         advice="export the run again",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sqlite3
 import tempfile
@@ -69,32 +70,27 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if path.exists() and not path.is_file():
         # a pipe or a device may give no end of bytes, or none at all
         raise StoreError(f"store {str(path)!r} is a pipe or a device", expected="a file", advice="give another --store")
-    mode = "ro" if read_only else "rwc"
-    # a write-ahead log needs a file beside the store even to read it; where the folder cannot be written and no log is
-    # left, nobody can be writing and the file may be read as it stands
-    for suffix in ("", "&immutable=1") if read_only and not _logged(path) else ("",):
-        try:
-            connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={mode}{suffix}",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except FAILURES as error:
-            raise explained(error, path) from error
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if not suffix and read_only and not _logged(path):
-                continue
-            raise explained(error, path) from error
-        except FAILURES as error:
-            connection.close()
-            raise explained(error, path) from error
-        return connection
-    raise StoreError(f"store {str(path)!r} cannot be opened", advice="check its permissions")
+    address = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    try:
+        if read_only and not _logged(path):
+            with contextlib.suppress(sqlite3.OperationalError):
+                return _opened(address)
+            # a log that is written ahead needs a file beside the store even to read it; where the folder cannot be written
+            # and no log is left, nobody can be writing and the file may be read as it stands
+            address += "&immutable=1"
+        return _opened(address)
+    except FAILURES as error:
+        raise explained(error, path) from error
+
+
+def _opened(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def check_place(path: Path) -> None:

@@ -132,11 +132,9 @@ def _run(data: bytes) -> Any:
         elif code == "STACK_GLOBAL":
             module, name = (_as(part, str) for part in stack[-2:])
             stack[-2:] = [_name(f"{module}.{name}")]
-        elif code == "STOP":
-            return stack.pop()
-        elif code not in ("PROTO", "FRAME"):
+        elif code not in ("PROTO", "FRAME", "STOP"):
             _change(code, stack)
-    raise ValueError("it is cut off")
+    return stack.pop()
 
 
 def _name(text: str) -> _Name:

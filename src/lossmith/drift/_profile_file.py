@@ -150,6 +150,8 @@ def _profile(record: dict[str, Any]) -> Profile:
     if record["version"] > VERSION:
         raise ValueError(f"it is of version {record['version']}, this lossmith reads {VERSION}")
     rows = int(record["rows"])
+    if rows < 0:
+        raise ValueError("it is of fewer rows than none")
     columns = {column.name: column for column in (_column(plain, rows) for plain in record["columns"])}
     if len(columns) != len(record["columns"]):
         raise ValueError("a column stands in it twice")
