@@ -117,6 +117,7 @@ def test_pictures_are_translated(tmp_path, capsys, monkeypatch):
     written(tmp_path / "data", np.random.default_rng(0), dark=40, light=200)
     small = ["--size", "8", "--network", "conv:base=2,blocks=1", "--steps", "3", "--batch-size", "4", "--quiet"]
     told = ["--samples", "p", "--sample-every", "2", "--report", "r.html", "--export", "there.keras", "--json"]
+    # folders of pictures without classes
     code, out, _ = called(["train", "cyclegan", "data/dark", "data/light", *small, *told], capsys)
     assert code == 0 and set(json.loads(out)["measures"]) == {"there", "back"}
     for name in ("there-rows", "there-made", "back-returned", "step-000002", "losses"):

@@ -57,6 +57,15 @@ def read(source: str, *, target: str | None, data_dir: Path | None, seed: int, s
         return Rows(drawn[:DRAWN], drawn[DRAWN:], None, None, mixture, False, words)
     from lossmith.data import fit_encoder, load
 
+    loose = _loose(source, data_dir, size)
+    if loose is not None:
+        order = rng.permutation(len(loose))
+        cut = max(1, round(HELD_OUT * len(loose)))
+        train, held_out = loose[np.sort(order[cut:])], loose[np.sort(order[:cut])]
+        if not len(train):
+            raise InvalidInputError(f"one picture in {source!r}", expected="two or more")
+        words = f"{source}: {len(train):,} pictures to train on, {len(held_out):,} held out, without classes"
+        return Rows(train, held_out, None, None, None, True, words)
     dataset = _images(source, data_dir, size) or load(source, target=target, data_dir=data_dir)
     if dataset.parts is not None:
         chosen = np.concatenate([dataset.parts.train, dataset.parts.validation]), dataset.parts.test
@@ -92,6 +101,16 @@ def _images(source: str, data_dir: Path | None, size: int | None) -> Any:
     for place in places:
         if place.is_dir() and holds_images(place):
             return load_image_folder(place, size=None if size is None else (size, size))
+    return None
+
+
+def _loose(source: str, data_dir: Path | None, size: int | None) -> np.ndarray | None:
+    """Return the pictures of a folder without folders of classes, or None where the source is something else."""
+    from lossmith.data._image_folder import holds_loose_images, load_pictures
+
+    for place in (Path(source), *([data_dir / source] if data_dir is not None else [])):
+        if holds_loose_images(place):
+            return load_pictures(place, size=None if size is None else (size, size))[0]
     return None
 
 

@@ -16,7 +16,7 @@ from lossmith.data._images import image_dataset
 from lossmith.data._spec import Dataset
 from lossmith.data._values import quoted, shown
 
-__all__ = ["holds_images", "load_image_folder"]
+__all__ = ["holds_images", "holds_loose_images", "load_image_folder", "load_pictures"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG")
@@ -29,6 +29,16 @@ def holds_images(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a folder with pictures in folders below it."""
     root = Path(path).expanduser()
     return root.is_dir() and any(_pictures(folder) for folder in _folders(root))
+
+
+def holds_loose_images(path: str | os.PathLike[str]) -> bool:
+    """Return whether `path` is a folder with pictures in itself and in no folder below it."""
+    root = Path(path).expanduser()
+    return (
+        root.is_dir()
+        and not holds_images(root)
+        and any(item.suffix.lower() in SUFFIXES for item in root.iterdir() if item.is_file())
+    )
 
 
 def _folders(root: Path) -> list[Path]:
@@ -82,11 +92,41 @@ def load_image_folder(
             advice="sort the pictures into folders named for their classes",
         )
     files = [file for label in found for file in found[label]]
-    sizes, grey, transparent = _survey(files)
     decisions = [f"{len(files):,} pictures in {len(found)} folders, which are the classes."]
     outside = sum(item.suffix.lower() in SUFFIXES for item in root.iterdir() if item.is_file())
     if outside:
         decisions.append(f"{outside:,} pictures beside the folders have no class and are left out.")
+    images, said = _read(files, size)
+    decisions += said
+    labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
+    return image_dataset(
+        images,
+        labels,
+        name=name or shown(root.resolve().name),
+        class_names=tuple(map(shown, found)),
+        source=shown(root),
+        decisions=decisions,
+    )
+
+
+def load_pictures(path: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> tuple[np.ndarray, list[str]]:
+    """Return all pictures in a folder and below it, without classes, `(n_samples, height, width, channels)`; and what was decided.
+
+    Raises
+    ------
+    DataError
+        No picture; otherwise as `load_image_folder`.
+    """
+    files = _pictures(Path(path).expanduser())
+    if not files:
+        raise DataError(f"{str(path)!r} holds no pictures", expected="files that end in " + ", ".join(SUFFIXES))
+    return _read(files, size)
+
+
+def _read(files: list[Path], size: tuple[int, int] | None) -> tuple[np.ndarray, list[str]]:
+    """Return pictures as bytes of one size, and what was decided about them."""
+    sizes, grey, transparent = _survey(files)
+    decisions = []
     height, width = size or _common_size(sizes)
     if len(sizes) > 1 or (height, width) not in sizes:
         decisions.append(f"Pictures of {len(sizes)} sizes are scaled to {height} x {width} pixels.")
@@ -104,15 +144,7 @@ def load_image_folder(
     images = np.empty((len(files), height, width, channels), np.uint8)
     for place, file in enumerate(files):
         images[place] = _pixels(file, height, width, channels)
-    labels = np.repeat(np.arange(len(found)), [len(files) for files in found.values()])
-    return image_dataset(
-        images,
-        labels,
-        name=name or shown(root.resolve().name),
-        class_names=tuple(map(shown, found)),
-        source=shown(root),
-        decisions=decisions,
-    )
+    return images, decisions
 
 
 def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from lossmith.generative._objective_spec import Objective, Penalty
-from lossmith.training._initial import build_optimizer, draw_seed, initial_values
+from lossmith.generative._players import parted
+from lossmith.training._initial import build_optimizer, draw_seed
 
 __all__ = ["QUANTITIES", "Adversaries", "AdversarialState", "Game"]
 
@@ -94,12 +95,6 @@ class AdversarialState(NamedTuple):
     alive: Any
 
 
-def _split(model: Any, seed: int) -> tuple[list[Any], list[Any]]:
-    values = initial_values(model, seed)
-    by_id = {id(variable): value for variable, value in zip(model.variables, values, strict=True)}
-    return [by_id[id(v)] for v in model.trainable_variables], [by_id[id(v)] for v in model.non_trainable_variables]
-
-
 @final
 class Adversaries:
     """Generator and discriminator, and the pure functions that train them against each other.
@@ -144,8 +139,8 @@ class Adversaries:
 
     def init(self, seed: int) -> AdversarialState:
         """Return the state before the first step; equal seeds give equal states."""
-        generator, generator_other = _split(self.generator, draw_seed(seed, "generator"))
-        discriminator, discriminator_other = _split(self.discriminator, draw_seed(seed, "discriminator"))
+        generator, generator_other = parted(self.generator, draw_seed(seed, "generator"))
+        discriminator, discriminator_other = parted(self.discriminator, draw_seed(seed, "discriminator"))
         slots = [[np.asarray(v.value) for v in optimizer.variables] for optimizer in self.optimizers]
         return AdversarialState(
             generator,

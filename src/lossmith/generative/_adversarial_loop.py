@@ -127,7 +127,6 @@ def play(
     others: np.ndarray,
     seeds: Sequence[int],
     *,
-    begin: Callable[[int], Any] | None = None,
     watch: Watch | None = None,
     period: int = 0,
     checkpoints: Checkpoints | None = None,
@@ -143,8 +142,6 @@ def play(
     others : array of shape (n_others, ...)
         Classes of the rows (zeros where there are none), or rows of another kind.
     seeds : sequence of int
-    begin : callable, optional
-        `begin(place of the seed)` returns a state to go on from, in place of `contest.init(seed)`.
     watch : callable, optional
         See `Watch`; called every `period` steps.
     checkpoints : Checkpoints, optional
@@ -155,7 +152,7 @@ def play(
     import jax
 
     with compilation_cache():
-        states = [contest.init(int(seed)) if begin is None else begin(place) for place, seed in enumerate(seeds)]
+        states = [contest.init(int(seed)) for seed in seeds]
     began = time.perf_counter()
     data = (jax.device_put(rows), jax.device_put(others))
     if all(choose_execution(model) == "stacked" for model in contest.models):
