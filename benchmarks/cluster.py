@@ -185,6 +185,7 @@ def page(
     cost: dict[str, float],
     options: dict[str, Any],
     runs: int,
+    load: float,
 ) -> str:
     """Return the result as a page."""
     one, cores = rows[0]["seconds"], os.cpu_count() or 1
@@ -246,7 +247,7 @@ def page(
         f"The store then holds {groups * cost['bytes'] / 2**20:,.0f} MB in {groups:,.0f} groups, and the driver as much in memory until verdicts are drawn. Nothing of this section was "
         "measured on a thousand workers: Ray's own limits, the network and the loss of machines are left out.",
         "",
-        f"Peak memory of the driver here {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB.",
+        f"Load of the machine when this began (idle is 0): {load:.1f}. Peak memory of the driver here {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB.",
         "",
         *closing(__file__, ("ray", "keras", "jax", "numpy")),
     ]
@@ -258,7 +259,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="page to write")
     parser.add_argument("--quick", action="store_true", help="few seeds and tasks")
     given = parser.parse_args()
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_USAGE_STATS_ENABLED"], load = "0", os.getloadavg()[0]
     options = {
         "losses": "binary_crossentropy,brier,hinge",
         "learning_rates": "configured",
@@ -267,7 +268,7 @@ def main() -> None:
     }
     rows, waiting = scaling(options)
     cost = costs({**options, "seeds": 30, "epochs": 1}, 200 if given.quick else 2_000)
-    text = page(rows, waiting, cost, options, 3 * options["seeds"])
+    text = page(rows, waiting, cost, options, 3 * options["seeds"], load)
     print(text)
     if given.markdown:
         given.markdown.write_text(text, encoding="utf-8")

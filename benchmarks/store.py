@@ -125,7 +125,7 @@ def writing(path: Path) -> tuple[float, int]:
     return statistics.median(times), sum(np.asarray(value).nbytes for value in arrays.values())
 
 
-def page(lines: list[Line], written: list[tuple[str, int, float, int]]) -> str:
+def page(lines: list[Line], written: list[tuple[str, int, float, int]], load: float) -> str:
     """Return the result as a page."""
     parts = [
         "# Ten thousand trainings in one store",
@@ -139,7 +139,7 @@ def page(lines: list[Line], written: list[tuple[str, int, float, int]]) -> str:
             for one in lines
         ),
         "",
-        f"Medians of {REPEATS}, start of Python included. One more group of trainings is safe on the disk after:",
+        f"Load of the machine when this began (idle is 0): {load:.1f}. Medians of {REPEATS}, start of Python included. One more group of trainings is safe on the disk after:",
         "",
         "| store | trainings | milliseconds | bytes of arrays |",
         "|---|---|---|---|",
@@ -167,7 +167,7 @@ def main() -> None:
             FILLS[what](Path(path), int(count[0]))
         return
     sizes = (70, 140) if given.quick else (70, 10_010)
-    lines, written = [], []
+    lines, written, load = [], [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for title in FILLS:
@@ -178,7 +178,7 @@ def main() -> None:
                 print(f"{title}, {size:,} trainings: written in {time.perf_counter() - began:.1f} s", file=sys.stderr)
                 lines += measured(title, path, size, folder)
                 written.append((title, size, *json.loads(apart("write", str(path)))))
-    text = page(lines, written)
+    text = page(lines, written, load)
     print(text)
     if given.markdown:
         given.markdown.write_text(text, encoding="utf-8")
