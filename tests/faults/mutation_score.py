@@ -159,7 +159,19 @@ def survives(module: str, text: str, seconds: float) -> bool:
         sys.meta_path.insert(0, Changed(f"lossmith.{module}", path, text))
         tests = [str(ROOT / "tests" / name) for name in TESTS[module] if (ROOT / "tests" / name).exists()]
         code = pytest.main(
-            ["-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "--no-header", "-W", "ignore", *tests]
+            [
+                "-q",
+                "-x",
+                "-p",
+                "no:xdist",
+                "-p",
+                "no:cacheprovider",
+                "--assert=plain",
+                "--no-header",
+                "-W",
+                "ignore",
+                *tests,
+            ]
         )
         os._exit(int(code))
     status = os.waitpid(number, 0)[1]

@@ -26,11 +26,10 @@ from mutations import forged, mutated
 from lossmith import _tensor_file as tensor_file
 
 # files of the tests lie in memory where there is such a folder, and go with the process
-FOLDER = Path(
-    os.environ.get("LOSSMITH_FUZZ_FOLDER")
-    or tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
-)
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+_GIVEN = os.environ.get("LOSSMITH_FUZZ_FOLDER")
+FOLDER = Path(_GIVEN or tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+if _GIVEN is None:
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     """Raise for pages that contradict each other: rows could be missing without a sign of it."""
     try:
         pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        said = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if pages * size <= CHECKED else "ok"
+        said = connection.execute("PRAGMA integrity_check(1)").fetchone()[0] if pages * size <= CHECKED else "ok"
     except FAILURES as error:
         raise explained(error, path) from error
     if said != "ok":

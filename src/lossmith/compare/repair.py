@@ -147,7 +147,7 @@ def _from_tables(path: Path, rows: Rows, failed: dict[Any, str]) -> bool:
                 except FAILURES:
                     sound = False
         with contextlib.suppress(*FAILURES):
-            return sound and connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            return sound and connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
         return False
     finally:
         connection.close()
