@@ -5,6 +5,7 @@ The first node holds the driver and the store; the second joins once the driver 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -129,7 +130,8 @@ def drift_on_two_nodes(folder):
         frame.write_parquet(folder / f"{seed}.parquet")
         paths.append(str(folder / f"{seed}.parquet"))
     there = drift.profile_partitions(paths, cluster=nodes.address)
-    here = drift.profile(paths, like=drift.profile(paths[0]))
+    like = drift.profile(paths[0])
+    here = functools.reduce(drift.Profile.merge, [drift.profile(path, like=like) for path in paths])
     nodes.shutdown()
     return {"there": there.to_json(), "here": here.to_json()}
 

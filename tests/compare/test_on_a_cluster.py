@@ -80,7 +80,7 @@ def test_a_worker_of_another_version_is_refused(tmp_path):
 def test_a_port_without_a_cluster_is_given_up_within_seconds(tmp_path):
     found = on_cluster("address", tmp_path)
     assert "does not answer" in found["error"]
-    assert found["seconds"] < 10
+    assert found["seconds"] < 60  # Ray itself would listen for two minutes
 
 
 def test_partitions_of_a_table_are_counted_by_the_workers(tmp_path):
