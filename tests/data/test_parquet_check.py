@@ -246,3 +246,35 @@ def test_foreign_bytes_are_refused():
     ):
         with pytest.raises(DataError, match="no Parquet file"):
             check.check_parquet(data, name="t")
+
+
+def test_files_are_looked_at_without_being_read(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(of_polars())
+    check.check_parquet_file(path)
+    for data, words in (
+        (of_polars()[:-9], "no Parquet file"),
+        (b"", "no Parquet file"),
+        (file_of(rows=3), "do not add up"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=words):
+            check.check_parquet_file(path)
+    with pytest.raises(DataError, match="No such file"):
+        check.check_parquet_file(tmp_path / "none")
+
+
+def test_readers_of_parquet_look_first(tmp_path):
+    """Tables, rows for drift, profiles, columns for divergences, runs: a trillion rows are refused by each."""
+    from lossmith import data, drift
+    from lossmith.cli import divergence
+    from lossmith.compare.archive import import_run
+
+    path = tmp_path / "t.parquet"
+    path.write_bytes(file_of(rows=2**40, group_rows=2**40, values=2**40, page_values=2**40))
+    for read in (
+        lambda: data.load(path, target="y"), lambda: drift.compare(path, path), lambda: drift.Profile.read(path), lambda: divergence._column(path, "x"),
+        lambda: import_run(path, store=tmp_path / "s.db"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match="1,099,511,627,776 rows"):
+            read()

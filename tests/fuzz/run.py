@@ -73,7 +73,10 @@ def work(name: str, first: int, count: int, seed: int, current: Path, until: flo
     for number in range(first, first + count):
         if time.time() > until:
             break
-        data = make(random.Random(f"{seed}/{name}/{number}"))
+        try:
+            data = make(random.Random(f"{seed}/{name}/{number}"))
+        except Exception:
+            continue  # what no writer can write is no input
         current.write_bytes(data)
         largest = max(largest, len(data))
         signal.alarm(SECONDS)
