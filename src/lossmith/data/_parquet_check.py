@@ -133,9 +133,19 @@ def check_parquet(data: bytes | mmap.mmap, *, name: str) -> None:
 def check_parquet_file(path: str | os.PathLike[str]) -> None:
     """Raise as `check_parquet` does, for a file of any size, which is not read but for its footer and the headers of its pages.
 
+    Use it before a library reads a Parquet file of strangers; `path` is the file.
+
     Raises
     ------
     DataError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import polars as pl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pl.DataFrame({"a": [1, 2]}).write_parquet(f"{folder}/t.parquet")
+    ...     check_parquet_file(f"{folder}/t.parquet")  # says nothing
     """
     name = str(path)
     try:
