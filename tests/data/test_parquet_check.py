@@ -172,6 +172,10 @@ WRONG = {
     "a dictionary of less than none": ({"dictionary": -1}, "more entries than bytes"),
     "a page without an end": ({"body": b"\x15" + b"\xff" * 16}, "a number of more than 64 bits"),
     "a page of an unknown type": ({"body": b"\x1d\0\0\0\0\0\0\0"}, "unknown type"),
+    "a list where a structure belongs": (
+        {"body": b"\x15\x00\x15\x10\x15\x00\x29\x05\x00" + bytes(20)},
+        "lacks a field",
+    ),
     "a page that names no size": ({"body": b"\x15\x00\x00\x00"}, "lacks a field"),
     "structures without end": ({"body": b"\x1c" * 100}, "too deep within each other"),
     "lists without end": ({"body": b"\x19" + b"\x19" * 10**5}, "too deep within each other"),

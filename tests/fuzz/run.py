@@ -222,7 +222,8 @@ def page(record: dict[str, Any], fixed: str) -> str:
         f"{MEMORY >> 30} GiB beyond what it had when it began.", "",
         "| reader | inputs | accepted | refused | crashes | time | slowest | memory it grew by |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *rows, "",
-        "*Accepted* are inputs whose change did not matter, or made another sound file. *Crashes* are exceptions of other kinds, signals, inputs that took too long or too much.", "",
+        "*Accepted* are inputs whose change did not matter, or made another sound file. *Crashes* are exceptions of other kinds, signals, inputs that took too long or too much; "
+        "a run that saw some was made before they were fixed, and they are below.", "",
         fixed,
     ])  # fmt: skip
 

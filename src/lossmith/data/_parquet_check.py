@@ -121,7 +121,7 @@ def check_parquet(data: bytes | mmap.mmap, *, name: str) -> None:
     """
     try:
         _check(data)
-    except (_Wrong, KeyError, TypeError, AttributeError) as error:
+    except (_Wrong, KeyError, IndexError, TypeError, AttributeError) as error:
         why = str(error) if isinstance(error, _Wrong) else "its footer lacks a field"
         raise DataError(
             f"{name!r} is damaged or is no Parquet file: {why}",
