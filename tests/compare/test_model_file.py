@@ -242,6 +242,17 @@ HOSTILE = {
     "another encoding": (put("encoding.name", "zero_one"), "'zero_one'"),
     "half a character": (put("class_names", ["a", "\ud800"]), "not a text"),
     "a huge scale": (put("encoding.scale", 10**400), "finite number"),
+    "a scale of nothing": (put("encoding.scale", 0), "a positive number"),
+    "a date of another notation": (
+        lambda c, t: c["encoder"]["columns"][0].update(kind="date", notation="%Q"),
+        "a notation of dates",
+    ),
+    "parts of a number": (put("encoder.columns.0.parts", ["year"]), "empty: it is no date"),
+    "columns of a picture": (put("encoder.shape", [2, 2]), "the shape of a table"),
+    "a picture too large": (
+        lambda c, t: c["encoder"].update(columns=[], shape=[2**16, 2**15]),
+        "fewer than 2^31 numbers",
+    ),
     "a notation": (put("encoder.columns.0.notation", "%Q" * 9), "notation"),
     "a kind": (put("encoder.columns.0.kind", "text"), "kind"),
     "two columns of a name": (put("encoder.columns.1.name", "x1"), "different names"),

@@ -44,8 +44,11 @@ def test_the_limit_is_64_mib_or_a_hundred_times(monkeypatch):
     assert 100 * len(packed) < 10_000
     with pytest.raises(DataError, match=r"unpacks to more than 0 MiB; .*100 times"):
         _bounded.unpacked(packed, name="t")
+    monkeypatch.setattr(_bounded, "MOST_TIMES", 1)
     exact = gzip.compress(bytes(1000))
     assert _bounded.unpacked(exact, name="t") == bytes(1000)
+    with pytest.raises(DataError, match="unpacks to more than"):
+        _bounded.unpacked(gzip.compress(bytes(1001)), name="t")
 
 
 def test_nothing_is_kept_beyond_the_limit(monkeypatch):

@@ -172,6 +172,10 @@ WRONG = {
     "a dictionary of less than none": ({"dictionary": -1}, "more entries than bytes"),
     "a page without an end": ({"body": b"\x15" + b"\xff" * 16}, "a number of more than 64 bits"),
     "a page of an unknown type": ({"body": b"\x1d\0\0\0\0\0\0\0"}, "unknown type"),
+    "a list where a structure belongs": (
+        {"body": b"\x15\x00\x15\x10\x15\x00\x29\x05\x00" + bytes(20)},
+        "lacks a field",
+    ),
     "a page that names no size": ({"body": b"\x15\x00\x00\x00"}, "lacks a field"),
     "structures without end": ({"body": b"\x1c" * 100}, "too deep within each other"),
     "lists without end": ({"body": b"\x19" + b"\x19" * 10**5}, "too deep within each other"),
@@ -246,3 +250,35 @@ def test_foreign_bytes_are_refused():
     ):
         with pytest.raises(DataError, match="no Parquet file"):
             check.check_parquet(data, name="t")
+
+
+def test_files_are_looked_at_without_being_read(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(of_polars())
+    check.check_parquet_file(path)
+    for data, words in (
+        (of_polars()[:-9], "no Parquet file"),
+        (b"", "no Parquet file"),
+        (file_of(rows=3), "do not add up"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=words):
+            check.check_parquet_file(path)
+    with pytest.raises(DataError, match="No such file"):
+        check.check_parquet_file(tmp_path / "none")
+
+
+def test_readers_of_parquet_look_first(tmp_path):
+    """Tables, rows for drift, profiles, columns for divergences, runs: a trillion rows are refused by each."""
+    from lossmith import data, drift
+    from lossmith.cli import divergence
+    from lossmith.compare.archive import import_run
+
+    path = tmp_path / "t.parquet"
+    path.write_bytes(file_of(rows=2**40, group_rows=2**40, values=2**40, page_values=2**40))
+    for read in (
+        lambda: data.load(path, target="y"), lambda: drift.compare(path, path), lambda: drift.Profile.read(path), lambda: divergence._column(path, "x"),
+        lambda: import_run(path, store=tmp_path / "s.db"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match="1,099,511,627,776 rows"):
+            read()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from lossmith._errors import InvalidInputError, ModelFileError
+from lossmith._errors import InvalidInputError, MissingExtraError, ModelFileError
 from lossmith.estimators import RBFNetworkClassifier, classical, load_classical, save_classical
 from lossmith.estimators import _classical_file as classical_file
 
@@ -63,3 +68,113 @@ def test_damaged_and_foreign_files(tmp_path):
         with pytest.raises(ModelFileError) as error:
             load_classical(tmp_path / name)
         assert "\n" not in str(error.value)
+
+
+def test_without_skops_it_says_so(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    for call in (
+        classical_file.check_skops,
+        lambda: save_classical(StandardScaler(), tmp_path / "a"),
+        lambda: load_classical(tmp_path / "a"),
+    ):
+        with pytest.raises(MissingExtraError, match=r"lossmith\[classical\]"):
+            call()
+
+
+def test_what_skops_cannot_write(tmp_path):
+    with pytest.raises(InvalidInputError, match="StandardScaler cannot be written"):
+        save_classical(StandardScaler().set_params(copy=(one for one in ())), tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_sizes_are_looked_at_before_anything_is_opened(tmp_path, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "run", never)
+    for name, content, words in (
+        ("none", None, "cannot be read: No such file"),
+        ("foreign", b"no zip", "is damaged"),
+        ("bomb", zipped(bytes(2**26 + 1)), "it unpacks from"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelFileError, match=words):
+            load_classical(tmp_path / name)
+    monkeypatch.setattr(classical_file, "LARGEST", 5)
+    with pytest.raises(ModelFileError, match="has 6 bytes; expected at most 5"):
+        load_classical(tmp_path / "foreign")
+
+
+def zipped(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", content)
+    return stream.getvalue()
+
+
+def test_what_the_child_says_is_passed_on(tmp_path, monkeypatch):
+    save_classical(StandardScaler().fit(X), tmp_path / "a")
+    asked = {}
+
+    def run(code: int, stderr: bytes):
+        def made(command, **options):
+            asked.update(options, command=command)
+            if code is None:
+                raise subprocess.TimeoutExpired(command, 1)
+            return subprocess.CompletedProcess(command, code, b"", stderr)
+
+        return made
+
+    for code, stderr, words in (
+        (None, b"", "it takes too long to open"),
+        (3, b"a.b, c.d\n", "not trusted: a.b, c.d"),
+        (1, b"first\nMemoryError\n", "is damaged: MemoryError"),
+        (-9, b"", "the process that opened it ended with -9"),
+    ):
+        monkeypatch.setattr(subprocess, "run", run(code, stderr))
+        with pytest.raises(ModelFileError, match=words):
+            load_classical(tmp_path / "a")
+    assert asked["input"] == (tmp_path / "a").read_bytes() and str(classical_file.MEMORY) in asked["command"]
+
+
+def test_a_tampered_tree_is_refused_after_the_child(tmp_path, monkeypatch):
+    """The child opens it without a word; its numbers are looked at here."""
+    import skops.io
+
+    tree = classical("tree").estimator("multiclass").fit(X, Y)
+    (tmp_path / "a").write_bytes(skops.io.dumps(tree))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, b"", b""))
+    assert np.array_equal(load_classical(tmp_path / "a").predict(X), tree.predict(X))
+    monkeypatch.setattr(classical_file, "_is_sound", lambda tree: False)
+    with pytest.raises(ModelFileError, match="nodes or inputs do not exist"):
+        load_classical(tmp_path / "a")
+
+
+def test_trees_of_histogram_boosting():
+    model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[4]).fit(
+        np.column_stack([X, np.arange(150) % 5]), Y
+    )
+    found = list(classical_file._trees(model, set(), 0))
+    assert len(found) == 6 and {n for _, n in found} == {5}
+    for tree, n in found:
+        assert classical_file._is_sound_predictor(tree, n)
+        assert not classical_file._is_sound_predictor(tree, 1)
+    tree = found[0][0]
+    for name, value in (("left", 0), ("right", 10_000), ("feature_idx", 99)):
+        nodes = tree.nodes.copy()
+        nodes[name][0] = value
+        other = SimpleNamespace(
+            nodes=nodes,
+            raw_left_cat_bitsets=tree.raw_left_cat_bitsets,
+            binned_left_cat_bitsets=tree.binned_left_cat_bitsets,
+        )
+        assert not classical_file._is_sound_predictor(other, 5), name
+    nodes = tree.nodes.copy()
+    nodes["is_categorical"][0], nodes["bitset_idx"][0] = 1, 99
+    other = SimpleNamespace(
+        nodes=nodes,
+        raw_left_cat_bitsets=tree.raw_left_cat_bitsets,
+        binned_left_cat_bitsets=tree.binned_left_cat_bitsets,
+    )
+    assert not classical_file._is_sound_predictor(other, 5)

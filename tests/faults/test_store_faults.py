@@ -136,7 +136,9 @@ WRITER = """
 import json, sys, time
 import numpy as np
 from lossmith.compare.store import Store
-path, name, until = sys.argv[1], sys.argv[2], float(sys.argv[3])
+path, name = sys.argv[1], sys.argv[2]
+print("ready", flush=True)
+until = time.time() + float(sys.stdin.readline())
 rng, saved, slowest = np.random.default_rng(int(name)), 0, 0.0
 with Store.open(path) as store:
     run = store.create_run(kind="compare", name=name, settings={}, data={}, fingerprint="", versions={})
@@ -154,7 +156,9 @@ print(json.dumps({"run": run, "name": name, "saved": saved, "slowest": slowest})
 READER = """
 import json, sys, time
 from lossmith.compare.store import Store
-path, until, seen, reads = sys.argv[1], float(sys.argv[3]), {}, 0
+path, seen, reads = sys.argv[1], {}, 0
+print("ready", flush=True)
+until = time.time() + float(sys.stdin.readline())
 while time.time() < until:
     with Store.open(path, read_only=True) as store:
         for row in store.runs():
@@ -175,10 +179,10 @@ def many(place: Path, *, writers: int, readers: int, seconds: float) -> tuple[li
     """Let so many processes write and read one store for some time; return what they say."""
     with Store.open(place):
         pass
-    until = time.time() + 0.5 + seconds
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(place), str(number), str(until)],
+            [sys.executable, "-c", program, str(place), str(number)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -186,6 +190,11 @@ def many(place: Path, *, writers: int, readers: int, seconds: float) -> tuple[li
         for program, count in ((WRITER, writers), (READER, readers))
         for number in range(count)
     ]
+    for one in children:  # all begin together, however long each took to load
+        assert one.stdout.readline() == "ready\n"
+    for one in children:
+        one.stdin.write(f"{seconds}\n")
+        one.stdin.flush()
     said = []
     for one in children:
         out, err = one.communicate(timeout=120 + 2 * seconds)

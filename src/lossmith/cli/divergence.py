@@ -208,12 +208,14 @@ def _column(file: Path, name: str) -> Any:
     import polars as pl
 
     from lossmith._errors import DataError, did_you_mean
+    from lossmith.data import check_parquet_file
 
     words = (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
     if not file.is_file():
         raise DataError(f"no file {str(file)!r}", expected="a CSV or Parquet file", advice="check the path")
     try:
         if file.suffix.lower() == ".parquet":
+            check_parquet_file(file)
             frame = pl.read_parquet(file)
         else:
             with file.open(encoding="utf-8", errors="replace") as stream:

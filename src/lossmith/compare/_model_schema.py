@@ -219,7 +219,7 @@ CONFIGURATION: dict[str, Check] = {
     "input_shape": many(whole(1), least=1),
     "units": whole(1),
     "class_names": many(text, different=True),
-    "encoding": record({"name": text, "center": finite, "scale": finite}),
+    "encoding": record({"name": text, "center": finite, "scale": positive}),
     "encoder": _encoder,
     "metrics": named(either(finite, nothing)),
     "training": record(

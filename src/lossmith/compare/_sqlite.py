@@ -12,7 +12,7 @@ from lossmith._errors import StoreError
 
 __all__ = ["BUSY_SECONDS", "FAILURES", "SCHEMA_VERSION", "check_place", "connect", "explained", "prepare", "repairing"]
 
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 120.0
 APPLICATION = 0x4C534D54  # "LSMT", so that a store is told from any other SQLite file
 SCHEMA_VERSION = 1
 # statements that bring a store of a version to the next one, in one transaction, when it is first opened for writing

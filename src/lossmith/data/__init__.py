@@ -16,6 +16,7 @@ from lossmith.data._image_folder import load_image_folder
 from lossmith.data._image_sets import IMAGE_SETS, ImageSet, load_image_set
 from lossmith.data._load import load
 from lossmith.data._noise import replace_labels
+from lossmith.data._parquet_check import check_parquet_file
 from lossmith.data._rows import NewRows, read_features, read_rows
 from lossmith.data._spec import Column, ColumnKind, Dataset, Split, Task
 from lossmith.data._split import published_split, split
@@ -37,6 +38,7 @@ __all__ = [
     "Split",
     "Task",
     "check_archive",
+    "check_parquet_file",
     "fit_encoder",
     "keras_folder",
     "load",

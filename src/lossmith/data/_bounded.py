@@ -57,10 +57,20 @@ def allowed(size: int) -> int:
 def check_archive(path: str | os.PathLike[str]) -> None:
     """Raise for a zip file that says it unpacks to more than it may; what it unpacks to is never more than it says.
 
+    Use it before a library opens an archive of strangers, such as one of `numpy.savez`; `path` is the file.
+
     Raises
     ------
     DataError
         Too large, damaged, or no zip file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with zipfile.ZipFile(f"{folder}/a.npz", "w") as packed:
+    ...         packed.writestr("x.npy", b"...")
+    ...     check_archive(f"{folder}/a.npz")  # says nothing
     """
     check_regular(path)
     try:

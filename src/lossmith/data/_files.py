@@ -141,10 +141,20 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
 def read_columnar(path: str | os.PathLike[str]) -> pl.DataFrame:
     """Return the table in a Parquet or Arrow file.
 
+    Use it for tables whose columns have types, from strangers too: sizes are held against the file first; `path` is the file.
+
     Raises
     ------
     DataError
         No such file, or it is damaged, foreign or without rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pl.DataFrame({"a": [1, 2]}).write_parquet(f"{folder}/t.parquet")
+    ...     read_columnar(f"{folder}/t.parquet")["a"].to_list()
+    [1, 2]
     """
     return _columnar(read_whole(find_file(path)), str(path))[0]
 

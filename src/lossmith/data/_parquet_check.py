@@ -9,12 +9,15 @@ Source: https://parquet.apache.org/docs/file-format/, https://github.com/apache/
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
 from typing import Any
 
 from lossmith._errors import DataError
 from lossmith.data._bounded import MOST_TIMES
 
-__all__ = ["check_parquet"]
+__all__ = ["check_parquet", "check_parquet_file"]
 
 UNPACKED = 1 << 30  # bytes that any file may say it unpacks to; a larger file may say a hundred times its size
 CELLS = 1 << 30  # rows times columns that any file may have; a larger file may have a hundred for each byte
@@ -37,7 +40,7 @@ class _Wrong(ValueError):
 class _Compact:
     """A reader of Thrift's compact protocol: structures become mappings from field numbers to values."""
 
-    def __init__(self, data: bytes, place: int, end: int) -> None:
+    def __init__(self, data: bytes | mmap.mmap, place: int, end: int) -> None:
         self.data, self.place, self.end, self.fields = data, place, end, 0
 
     def _byte(self) -> int:
@@ -101,7 +104,7 @@ class _Compact:
         raise _Wrong("a value of an unknown type")
 
 
-def check_parquet(data: bytes, *, name: str) -> None:
+def check_parquet(data: bytes | mmap.mmap, *, name: str) -> None:
     """Raise where the sizes in a Parquet file cannot be, or are more than its own size allows.
 
     Raises
@@ -118,7 +121,7 @@ def check_parquet(data: bytes, *, name: str) -> None:
     """
     try:
         _check(data)
-    except (_Wrong, KeyError, TypeError, AttributeError) as error:
+    except (_Wrong, KeyError, IndexError, TypeError, AttributeError) as error:
         why = str(error) if isinstance(error, _Wrong) else "its footer lacks a field"
         raise DataError(
             f"{name!r} is damaged or is no Parquet file: {why}",
@@ -127,7 +130,36 @@ def check_parquet(data: bytes, *, name: str) -> None:
         ) from error
 
 
-def _check(data: bytes) -> None:
+def check_parquet_file(path: str | os.PathLike[str]) -> None:
+    """Raise as `check_parquet` does, for a file of any size, which is not read but for its footer and the headers of its pages.
+
+    Use it before a library reads a Parquet file of strangers; `path` is the file.
+
+    Raises
+    ------
+    DataError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import polars as pl
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pl.DataFrame({"a": [1, 2]}).write_parquet(f"{folder}/t.parquet")
+    ...     check_parquet_file(f"{folder}/t.parquet")  # says nothing
+    """
+    name = str(path)
+    try:
+        with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            check_parquet(data, name=name)
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{name!r} is damaged or is no Parquet file: {error}", expected="a complete file", advice="check the path"
+        ) from error
+
+
+def _check(data: bytes | mmap.mmap) -> None:
     size = len(data)
     footer = int.from_bytes(data[-8:-4], "little")
     if size < 12 or data[:4] != MAGIC or data[-4:] != MAGIC or footer > size - 12:
@@ -149,7 +181,7 @@ def _check(data: bytes) -> None:
                 raise _Wrong(f"it says that it unpacks to {total:,} bytes or more")
 
 
-def _pages(data: bytes, meta: dict[int, Any], end: int, rows: int) -> int:
+def _pages(data: bytes | mmap.mmap, meta: dict[int, Any], end: int, rows: int) -> int:
     """Return the bytes to which the pages of a column unpack, after holding them against their chunk."""
     start = min(meta[_DATA], meta.get(_DICTIONARY) or meta[_DATA])
     last = start + meta[_PACKED]

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from lossmith._errors import DataError, InvalidInputError
+from lossmith.data import check_parquet_file
 from lossmith.drift._records import ColumnProfile, Profile
 
 __all__ = ["as_json", "from_json", "is_profile", "read", "write"]
@@ -172,6 +173,7 @@ def read(path: Path) -> Profile:
         )
     try:
         if path.suffix == ".parquet":
+            check_parquet_file(path)
             meta = pl.read_parquet_metadata(path)
             record: dict[str, Any] = {
                 **meta,

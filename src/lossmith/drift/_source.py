@@ -15,6 +15,7 @@ import polars as pl
 from lossmith._errors import DataError, InvalidInputError
 from lossmith.data._files import find_file, read_table
 from lossmith.data._frames import is_frame, to_polars
+from lossmith.data._parquet_check import check_parquet_file
 from lossmith.data._values import quoted
 from lossmith.drift import _text
 
@@ -138,6 +139,7 @@ def _file(path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None)
 
 
 def _parquet(place: Path) -> Source:
+    check_parquet_file(place)
     try:
         return _lazy(pl.scan_parquet(place), place.name, stored=True)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

@@ -51,7 +51,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with connection:
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise StoreError(
             f"{str(path)!r}: {' '.join(str(error).split())}",
             expected="the state of a monitor",

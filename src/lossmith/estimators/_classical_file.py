@@ -139,13 +139,14 @@ def load_classical(path: tensor_file.PathType) -> Any:
     tensor_file.check_regular(path)
     try:
         with Path(path).open("rb") as stream:
-            data = stream.read(LARGEST + 1)
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, LARGEST))
     except OSError as error:
         raise ModelFileError(
             f"{name} cannot be read: {error.strerror or error}", expected="a skops file", advice="check the path"
         ) from error
-    if len(data) > LARGEST:
-        raise ModelFileError(f"{name} has more than {LARGEST:,} bytes", expected=f"at most {LARGEST:,}")
+    if size > LARGEST:
+        raise ModelFileError(f"{name} has {size:,} bytes", expected=f"at most {LARGEST:,}")
     _check_size(data, name)
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-c", _CHILD, str(MEMORY), str(SECONDS), *ACCEPTED]

@@ -141,7 +141,7 @@ def get(name: str) -> Loss:
         try:
             described = json.loads(name)
             return _find(described["name"]).configured(**described["parameters"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise InvalidInputError(
                 f"{name!r}", expected='{"name": ..., "parameters": {...}}', advice="use the text of Loss.to_json"
             ) from error
