@@ -146,3 +146,22 @@ def test_a_folder_is_found_below_the_data_folder(folder: Path, monkeypatch: pyte
     monkeypatch.setenv("LOSSMITH_DATA", str(folder.parent))
     assert data.load("pets").n_samples == 12
     assert data.load("pets", name="animals").name == "animals"
+
+
+def test_pictures_without_classes(tmp_path):
+    from lossmith.data._image_folder import holds_images, holds_loose_images, load_pictures
+
+    assert not holds_loose_images(tmp_path) and not holds_loose_images(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="holds no pictures"):
+        load_pictures(tmp_path)
+    for place, grey in enumerate((10, 200)):
+        Image.new("L", (8, 6), grey).save(tmp_path / f"{place}.png")
+    assert holds_loose_images(tmp_path) and not holds_images(tmp_path)
+    images, decisions = load_pictures(tmp_path)
+    assert images.shape == (2, 6, 8, 1) and images[:, 0, 0, 0].tolist() == [10, 200] and decisions == []
+    images, decisions = load_pictures(tmp_path, size=(3, 4))
+    assert images.shape == (2, 3, 4, 1) and "scaled to 3 x 4" in decisions[0]
+    # a folder below it with pictures makes classes of folders
+    (tmp_path / "class").mkdir()
+    Image.new("L", (8, 6), 5).save(tmp_path / "class" / "2.png")
+    assert holds_images(tmp_path) and not holds_loose_images(tmp_path)

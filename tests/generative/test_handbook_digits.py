@@ -46,13 +46,15 @@ def test_three_thousand_steps(features, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_collapses_is_flagged(features):
-    """Rates a hundred times as large: the generator ends in one picture."""
+    """A generator with styles, whose discriminator has no penalty, ends in one or two of ten digits."""
     X, _ = pixels()
-    settings = {**SETTINGS, "learning_rate": 2e-2, "batch_size": 16}
-    gan = GenerativeAdversarialNetwork(**settings, steps=300).fit(X)
+    settings = {"network": "style:base=32", "optimizer": "adam:beta_1=0.5", "penalty": "none", "learning_rate": 5e-4, "average": 0.99}  # fmt: skip
+    gan = GenerativeAdversarialNetwork(
+        objective="non_saturating", steps=600, batch_size=32, random_state=0, **settings
+    ).fit(X)
     found = diagnose(gan, X, features=features, n=300)
-    assert not found.usable
-    assert {finding.code for finding in found.findings} & {"LS513", "LS517"}
+    assert found.measures["classifier_score"].value < 2.5
+    assert {finding.code for finding in found.findings} & {"LS513", "LS514"}
 
 
 @pytest.mark.realdata

@@ -48,8 +48,8 @@ def measured_variants(images: np.ndarray, labels: np.ndarray, *, quick: bool) ->
     drawn = {
         "progressive growing": ProgressiveGAN(stages=2, steps=steps, **small).fit(pixels),
         "styles": GenerativeAdversarialNetwork(
-            network="style:base=16", objective="non_saturating", penalty="r1", penalty_weight=1.0, average=0.99,
-            steps=steps, **small,
+            network="style:base=32", objective="non_saturating", penalty="r1", penalty_weight=1.0, average=0.99,
+            optimizer="adam:beta_1=0.0,beta_2=0.99", steps=steps, **small,
         ).fit(pixels),
     }  # fmt: skip
     scores = {
