@@ -98,9 +98,9 @@ def comparison_page() -> str:
         "*Use Keras* when you know your loss. *Use both* when you do not: `loss.as_keras()` goes into `compile`, and [lint](lint.md) looks at what you compiled.",
         "## PyTorch",
         f"*PyTorch does better:* speed of one recurrent network (lossmith {cell('benchmarks-lstm.md', 'lossmith', 'against PyTorch')}), memory "
-        f"({cell('benchmarks-cnn.md', 'PyTorch, contiguous', 'peak memory')} against {cell('benchmarks-cnn.md', 'lossmith, one run', 'peak memory')} for the same convolutional network), a variational autoencoder "
-        f"({cell('benchmarks-vae.md', 'grey, lossmith', 'against PyTorch')} of its seconds), research code, accelerators, and an ecosystem that lossmith does not have.",
-        f"*lossmith does better:* the ninety small trainings ({cell(sweep, 'lossmith, next call', 'PyTorch / this')}), and losses without its traps (`KLDivLoss` divides by the number of classes).",
+        f"({cell('benchmarks-cnn.md', 'PyTorch, contiguous', 'peak memory')} against {cell('benchmarks-cnn.md', 'lossmith, one run', 'peak memory')} for the same convolutional network), research code, accelerators, and an ecosystem that lossmith does not have.",
+        f"*lossmith does better:* the ninety small trainings ({cell(sweep, 'lossmith, next call', 'PyTorch / this')}), a variational autoencoder "
+        f"({cell('benchmarks-vae.md', '2, grey, lossmith', 'against PyTorch')} of its seconds on two cores, {cell('benchmarks-vae.md', '1, grey, lossmith', 'against PyTorch')} on one), and losses without its traps (`KLDivLoss` divides by the number of classes).",
         "## scikit-learn",
         "*scikit-learn does better:* everything that is not a network. Its trees and linear models are in every comparison of models here, by name, because they are better than anything lossmith could write, "
         "and on small tables they often win: `lossmith compare people.csv --target y --models mlp,logistic,hist_gradient_boosting` says so where they do. "

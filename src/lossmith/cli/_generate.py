@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from lossmith._errors import InvalidInputError, ModelFileError
-from lossmith._tensor_file import check_regular
 from lossmith.cli import _options as options
 
 __all__ = ["KINDS", "GenerateOptions", "add", "kind_of"]
@@ -90,6 +89,8 @@ def kind_of(path: Path) -> str:
         The file misses, is no safetensors file of lossmith, or holds nothing that generates.
     """
     name = repr(str(path))
+    from lossmith._tensor_file import check_regular
+
     check_regular(path)
     try:
         with path.open("rb") as stream:

@@ -215,8 +215,10 @@ def _empty(connection: sqlite3.Connection) -> bool:
 
 def _logged(path: Path) -> bool:
     """Return whether a log beside the store holds anything."""
-    log = path.with_name(path.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except FileNotFoundError:  # asked once: who asks whether it is there first may see the last writer take it away
+        return False
 
 
 _REPAIR = "take what is whole into a new store: {repair}"

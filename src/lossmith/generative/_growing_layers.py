@@ -24,7 +24,7 @@ class Fade(keras.layers.Layer):
     --------
     >>> import numpy as np
     >>> layer = Fade()
-    >>> layer.share.assign(0.25)
+    >>> _ = layer.share.assign(0.25)
     >>> layer([np.full((1, 2), 8.0, "float32"), np.zeros((1, 2), "float32")]).tolist()
     [[2.0, 2.0]]
     """
@@ -52,8 +52,8 @@ class PixelNormalization(keras.layers.Layer):
     Examples
     --------
     >>> import numpy as np
-    >>> PixelNormalization()(np.array([[3.0, 4.0]], "float32")).round(3).tolist()
-    [[0.849, 1.131]]
+    >>> np.asarray(PixelNormalization()(np.array([[3.0, 4.0]], "float32"))).round(3)
+    array([[0.849, 1.131]], dtype=float32)
     """
 
     def call(self, inputs: Any) -> Any:

@@ -95,7 +95,7 @@ class Fitting:
     >>> network = models.get("mlp:hidden=8").network((1,), 1)
     >>> procedure = GradientProcedure(network, make_optimizer("adam"), [losses.get("mse"), losses.get("mae")], [0, 0])
     >>> schedule = Schedule(epochs=1, batch_size=16)
-    >>> fitting = Fitting(lambda places: Trainer(procedure, places, [0.01] * len(places), schedule), 2, budget=lambda: 10**5)
+    >>> fitting = Fitting(lambda places: Trainer(procedure, places, [0.01] * len(places), schedule), 2, budget=lambda: 8_000)
     >>> x = np.linspace(-1, 1, 64, dtype=np.float32)
     >>> result = fitting.train(GroupData(seeds=(0, 1, 2), train=Part(x[None, :, None], (x[None] ** 2,)), evaluate={}))
     >>> result.curves["loss"].shape, fitting.size < (3, 2)
