@@ -32,6 +32,14 @@ LONG = (
     "_feature_network.py::lossmith.generative._feature_network.train_feature_network",
     "_objective_comparison.py::lossmith.generative._objective_comparison.compare_objectives",
     "_model.py::lossmith.text._model.LanguageModel",
+    "test_images.py::test_a_killed_comparison_goes_on_within_its_run",
+    "test_resume.py::test_kill_from_outside_at_any_time",
+    "test_recurrent_families.py::test_stacked_runs_are_those_alone[gru]",
+    "test_equals_fit.py::test_a_head_of_two_units_equals_fit",
+    "test_equals_fit.py::test_a_stacked_run_equals_the_same_run_alone[batch-norm]",
+    "test_adversarial.py::test_penalties_of_a_linear_discriminator[r1]",
+    "test_tracking.py::test_seeds_are_runs_where_asked",
+    "test_approximate.py::test_reverse_direction",
 )
 
 
