@@ -278,10 +278,7 @@ def _adversarial(
     from lossmith.generative import GenerativeAdversarialNetwork, ProgressiveGAN, diagnose
     from lossmith.generative._mixtures import mixture_settings
 
-    if sample_every and samples is None:
-        raise InvalidInputError(
-            "--sample-every without --samples", expected="a folder for the pictures", advice="add --samples DIR"
-        )
+    _check_pictures(sample_every, samples)
     place = _place(out, name)
     rows = rows_of.read(data, target=target, data_dir=data_dir, seed=seed, size=size)
     if conditional and rows.labels is None:
@@ -314,6 +311,13 @@ def _adversarial(
     if export is not None:
         written.append(("keras", rows_of.export(gan.to_keras()[0], export)))
     return _finish(result, rows, written, report=report, json=json, quiet=quiet, strict=strict)
+
+
+def _check_pictures(sample_every: int, samples: Path | None) -> None:
+    if sample_every and samples is None:
+        raise InvalidInputError(
+            "--sample-every without --samples", expected="a folder for the pictures", advice="add --samples DIR"
+        )
 
 
 def _place(out: Path | None, name: str) -> Path:

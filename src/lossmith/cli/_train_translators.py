@@ -11,6 +11,7 @@ from lossmith._errors import InvalidInputError
 from lossmith.cli import _options as options
 from lossmith.cli._train_images import (
     _Batch,
+    _check_pictures,
     _DataDir,
     _Every,
     _Export,
@@ -99,13 +100,6 @@ def train_cyclegan(
     if export is not None:
         written.append(("keras", rows_of.export(model.to_keras()[0], export)))
     return _finish(result, kinds[0], written, report=report, json=json, quiet=quiet, strict=strict)
-
-
-def _check_pictures(sample_every: int, samples: Path | None) -> None:
-    if sample_every and samples is None:
-        raise InvalidInputError(
-            "--sample-every without --samples", expected="a folder for the pictures", advice="add --samples DIR"
-        )
 
 
 def _usual(rows: Rows) -> str:

@@ -17,7 +17,7 @@ from lossmith.generative._objectives import unpenalized_objective
 from lossmith.generative._parameters import check_number, check_one_of, check_whole
 from lossmith.generative._players import Player
 from lossmith.generative._scaling import Scaling, learned_scaling, restored_scaling, taken_in
-from lossmith.generative._trained_opponents import by_blocks, compiled_call, ordered_variables
+from lossmith.generative._trained_opponents import by_blocks, compiled_call, restored_values, with_values
 from lossmith.generative._translation_networks import translation_judge, translator
 from lossmith.generative._translation_result import Translation, judged_translation
 from lossmith.training import compilation_cache
@@ -244,15 +244,8 @@ class CycleGAN(BaseEstimator):
 
     def to_keras(self) -> tuple[Any, Any]:
         """Return the two generators, there and back, as Keras models; rows as networks see them, pixels in [-1, 1]."""
-        from lossmith.training import to_keras
-
         check_is_fitted(self, "there_")
-        found = []
-        for way, values in (("there", self.there_), ("back", self.back_)):
-            model = self._generator(way)
-            places = {id(variable): value for variable, value in zip(ordered_variables(model), values, strict=True)}
-            found.append(to_keras(model, [places[id(variable)] for variable in model.variables]))
-        return found[0], found[1]
+        return with_values(self._generator("there"), self.there_), with_values(self._generator("back"), self.back_)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         check_is_fitted(self, "there_")
@@ -278,14 +271,6 @@ class CycleGAN(BaseEstimator):
             for way in WAYS
         }
         self.diverged_ = int(learned["diverged"])
-        parts = {}
-        for way in WAYS:
-            found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith(f"{way}_")]
-            if [value.shape for value in found] != [tuple(v.shape) for v in ordered_variables(self._generator(way))]:
-                raise ValueError("weights of another network")
-            if not all(np.isfinite(value).all() for value in found):
-                raise ValueError("weights that are not finite")
-            parts[way] = found
-        self.there_, self.back_ = parts["there"], parts["back"]
+        self.there_, self.back_ = (restored_values(arrays, f"{way}_", self._generator(way)) for way in WAYS)
         self.curves_ = {name[6:]: arrays[name] for name in arrays if name.startswith("curve_")}
         self.samples_ = {}

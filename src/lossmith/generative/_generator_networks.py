@@ -6,8 +6,8 @@ import functools
 import math
 from typing import Any, NamedTuple
 
-from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
-from lossmith._names import parse_name
+from lossmith._errors import InvalidInputError
+from lossmith.generative._parameters import read_kind
 from lossmith.models.mlp import read_widths
 from lossmith.training import compilation_cache, load_keras
 from lossmith.training._backend import undisturbed_random
@@ -51,14 +51,7 @@ def read_opponents(text: str) -> Widths:
     >>> read_opponents("dcgan:base=32")
     Widths(kind='dcgan', hidden=(), waves=0, fastest=20, base=32, mapping=2)
     """
-    kind, given = parse_name(text)
-    if kind not in NETWORKS:
-        raise UnknownNameError(f"unknown network {kind!r}", advice=did_you_mean(kind, NETWORKS))
-    for name in given:
-        if name not in NETWORKS[kind]:
-            raise UnknownNameError(
-                f"network {kind} has no parameter {name!r}", advice=did_you_mean(name, NETWORKS[kind])
-            )
+    kind, given = read_kind(text, NETWORKS)
     try:
         hidden = read_widths(given.get("hidden", "128x128")) if kind == "dense" else ()
         (base,) = read_widths(given.get("base", 16 if kind == "style" else 64))

@@ -6,8 +6,8 @@ import functools
 import math
 from typing import Any, NamedTuple
 
-from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
-from lossmith._names import parse_name
+from lossmith._errors import InvalidInputError
+from lossmith.generative._parameters import read_kind
 from lossmith.models.mlp import read_activation, read_widths
 from lossmith.training import compilation_cache, load_keras
 from lossmith.training._backend import undisturbed_random
@@ -41,14 +41,7 @@ def read_network(text: str) -> tuple[str, tuple[int, ...], tuple[int, ...], str]
     >>> read_network("dense:hidden=64x32,activation=tanh")
     ('dense', (64, 32), (), 'tanh')
     """
-    kind, given = parse_name(text)
-    if kind not in NETWORKS:
-        raise UnknownNameError(f"unknown network {kind!r}", advice=did_you_mean(kind, NETWORKS))
-    for name in given:
-        if name not in NETWORKS[kind]:
-            raise UnknownNameError(
-                f"network {kind} has no parameter {name!r}", advice=did_you_mean(name, NETWORKS[kind])
-            )
+    kind, given = read_kind(text, NETWORKS)
     values = {**DEFAULTS, **given}
     try:
         hidden, filters = read_widths(values["hidden"]), read_widths(values["filters"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from lossmith._errors import DomainError, InvalidInputError, did_you_mean
+from lossmith._errors import DomainError, InvalidInputError, UnknownNameError, did_you_mean
+from lossmith._names import Value, parse_name
 
-__all__ = ["check_number", "check_one_of", "check_whole"]
+__all__ = ["check_number", "check_one_of", "check_whole", "read_kind"]
 
 
 def check_whole(name: str, value: Any, *, least: int = 1) -> int:
@@ -65,3 +66,27 @@ def check_one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
             f"{name}={value!r}", expected="one of " + ", ".join(allowed), advice=did_you_mean(str(value), allowed)
         )
     return str(value)
+
+
+def read_kind(text: str, networks: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, Value]]:
+    """Return the kind of a network and its parameters, as typed; `networks` names the parameters that each kind has.
+
+    Raises
+    ------
+    UnknownNameError
+        No such kind or parameter.
+
+    Examples
+    --------
+    >>> read_kind("conv:base=8", {"dense": ("hidden",), "conv": ("base", "blocks")})
+    ('conv', {'base': 8})
+    """
+    kind, given = parse_name(text)
+    if kind not in networks:
+        raise UnknownNameError(f"unknown network {kind!r}", advice=did_you_mean(kind, networks))
+    for name in given:
+        if name not in networks[kind]:
+            raise UnknownNameError(
+                f"network {kind} has no parameter {name!r}", advice=did_you_mean(name, networks[kind])
+            )
+    return kind, given

@@ -17,7 +17,7 @@ from lossmith.generative._parameters import check_number, check_one_of, check_wh
 from lossmith.generative._players import Player
 from lossmith.generative._scaling import Scaling, learned_scaling, restored_scaling, taken_in
 from lossmith.generative._star_game import StarGame, StarRules
-from lossmith.generative._trained_opponents import by_blocks, compiled_call, ordered_variables
+from lossmith.generative._trained_opponents import by_blocks, compiled_call, restored_values, with_values
 from lossmith.generative._translation_networks import translation_judge, translator
 from lossmith.generative._translation_result import Translation, judged_translation
 from lossmith.training import compilation_cache
@@ -239,14 +239,8 @@ class StarGAN(BaseEstimator):
 
     def to_keras(self) -> Any:
         """Return the generator as a Keras model of rows (pixels in [-1, 1]) and one-hot classes."""
-        from lossmith.training import to_keras
-
         check_is_fitted(self, "generator_")
-        model = self._network()
-        places = {
-            id(variable): value for variable, value in zip(ordered_variables(model), self.generator_, strict=True)
-        }
-        return to_keras(model, [places[id(variable)] for variable in model.variables])
+        return with_values(self._network(), self.generator_)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         check_is_fitted(self, "generator_")
@@ -272,11 +266,7 @@ class StarGAN(BaseEstimator):
         self._scaling = restored_scaling(
             learned["shape"], learned["bounded"], np.asarray(arrays["shift"]), np.asarray(arrays["scale"])
         )
-        found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith("generator_")]
-        if [value.shape for value in found] != [tuple(v.shape) for v in ordered_variables(self._network())]:
-            raise ValueError("weights of another network")
-        if not all(np.isfinite(value).all() for value in found):
-            raise ValueError("weights that are not finite")
-        self.generator_, self.diverged_ = found, int(learned["diverged"])
+        self.generator_ = restored_values(arrays, "generator_", self._network())
+        self.diverged_ = int(learned["diverged"])
         self.curves_ = {name[6:]: arrays[name] for name in arrays if name.startswith("curve_")}
         self.samples_ = {}

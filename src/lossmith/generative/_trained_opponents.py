@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from lossmith.generative._generator_networks import Opponents
 from lossmith.generative._parameters import check_whole
 from lossmith.training import compilation_cache
 
-__all__ = ["TrainedOpponents", "by_blocks", "compiled_call", "ordered_variables"]
+__all__ = ["TrainedOpponents", "by_blocks", "compiled_call", "ordered_variables", "restored_values", "with_values"]
 
 BLOCK = 500
 
@@ -164,14 +164,9 @@ class TrainedOpponents(BaseEstimator):
 
     def to_keras(self) -> tuple[Any, Any]:
         """Return generator and discriminator as Keras models; rows as the networks see them, pixels in [-1, 1]."""
-        from lossmith.training import to_keras
-
         check_is_fitted(self, "generator_")
-        found = []
-        for model, values in zip(self._opponents(), (self.generator_, self.discriminator_), strict=True):
-            places = {id(variable): value for variable, value in zip(ordered_variables(model), values, strict=True)}
-            found.append(to_keras(model, [places[id(variable)] for variable in model.variables]))
-        return found[0], found[1]
+        generator, discriminator = self._opponents()
+        return with_values(generator, self.generator_), with_values(discriminator, self.discriminator_)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         check_is_fitted(self, "generator_")
@@ -197,15 +192,9 @@ class TrainedOpponents(BaseEstimator):
         self.shape_, self.bounded_, self.diverged_ = tuple(shape), bool(learned["bounded"]), int(learned["diverged"])
         self.spread_, self.n_features_in_ = float(learned["spread"]), shape[0]
         self.classes_ = np.array(classes)
-        parts = {}
-        for name, model in zip(("generator", "discriminator"), self._opponents(), strict=True):
-            found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith(f"{name}_")]
-            if [value.shape for value in found] != [tuple(variable.shape) for variable in ordered_variables(model)]:
-                raise ValueError("weights of another network")
-            if not all(np.isfinite(value).all() for value in found):
-                raise ValueError("weights that are not finite")
-            parts[name] = found
-        self.generator_, self.discriminator_ = parts["generator"], parts["discriminator"]
+        generator, discriminator = self._opponents()
+        self.generator_ = restored_values(arrays, "generator_", generator)
+        self.discriminator_ = restored_values(arrays, "discriminator_", discriminator)
         self.curves_ = {name[6:]: arrays[name] for name in arrays if name.startswith("curve_")}
         self.shift_, self.scale_ = np.asarray(arrays["shift"]), np.asarray(arrays["scale"])
         if np.broadcast_shapes(self.shift_.shape, self.scale_.shape, self.shape_) != self.shape_:
@@ -216,6 +205,30 @@ class TrainedOpponents(BaseEstimator):
 def ordered_variables(model: Any) -> list[Any]:
     """Return the variables of a model in the order of fitted values: trained ones first."""
     return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def with_values(model: Any, values: Sequence[np.ndarray]) -> Any:
+    """Return a Keras model with fitted values, which stand in the order of `ordered_variables`."""
+    from lossmith.training import to_keras
+
+    by_id = {id(variable): value for variable, value in zip(ordered_variables(model), values, strict=True)}
+    return to_keras(model, [by_id[id(variable)] for variable in model.variables])
+
+
+def restored_values(arrays: Mapping[str, np.ndarray], prefix: str, model: Any) -> list[np.ndarray]:
+    """Return the fitted values of a model from the arrays of a file whose names begin with `prefix`.
+
+    Raises
+    ------
+    ValueError
+        Shapes of another network, or numbers that are not finite.
+    """
+    found = [np.asarray(arrays[key]) for key in sorted(arrays) if key.startswith(prefix)]
+    if [value.shape for value in found] != [tuple(variable.shape) for variable in ordered_variables(model)]:
+        raise ValueError("weights of another network")
+    if not all(np.isfinite(value).all() for value in found):
+        raise ValueError("weights that are not finite")
+    return found
 
 
 @functools.lru_cache(maxsize=32)

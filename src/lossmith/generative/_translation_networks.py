@@ -6,9 +6,9 @@ import functools
 import math
 from typing import Any, NamedTuple
 
-from lossmith._errors import InvalidInputError, UnknownNameError, did_you_mean
-from lossmith._names import parse_name
+from lossmith._errors import InvalidInputError
 from lossmith.generative._generator_networks import SLOPE
+from lossmith.generative._parameters import read_kind
 from lossmith.models.mlp import read_widths
 from lossmith.training import compilation_cache, load_keras
 from lossmith.training._backend import undisturbed_random
@@ -42,14 +42,7 @@ def read_translators(text: str) -> Asked:
     >>> read_translators("conv:base=8")
     Asked(kind='conv', hidden=(64, 64), base=8, blocks=2)
     """
-    kind, given = parse_name(text)
-    if kind not in NETWORKS:
-        raise UnknownNameError(f"unknown network {kind!r}", advice=did_you_mean(kind, NETWORKS))
-    for name in given:
-        if name not in NETWORKS[kind]:
-            raise UnknownNameError(
-                f"network {kind} has no parameter {name!r}", advice=did_you_mean(name, NETWORKS[kind])
-            )
+    kind, given = read_kind(text, NETWORKS)
     try:
         hidden = read_widths(given.get("hidden", "64x64"))
         (base,) = read_widths(given.get("base", 16))
