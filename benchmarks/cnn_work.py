@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from turns import torch_device
+
 BATCH = 250
 RATE = 1e-3
 
@@ -58,19 +60,21 @@ def torch_eager(steps: int, *, channels_last: bool) -> Run:
     from torch import nn
 
     torch.manual_seed(0)
+    device = torch_device()
     model: Any = nn.Sequential(
         nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.5),
         nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.5),
         nn.Flatten(), nn.Linear(2304, 256), nn.ReLU(), nn.Linear(256, 10),
     )  # fmt: skip
     images, labels = arrays(steps)
-    inputs = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255).contiguous()
+    inputs = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255).contiguous().to(device)
+    model = model.to(device)
     if channels_last:
         model, inputs = (
             model.to(memory_format=torch.channels_last),
             inputs.contiguous(memory_format=torch.channels_last),
         )
-    targets = torch.from_numpy(labels)
+    targets = torch.from_numpy(labels).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     criterion = nn.CrossEntropyLoss()
 

@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from turns import closing, torch_device
+
 SEEDS = 10
 BATCH = {"ring": 256, "dcgan": 64}
 
@@ -100,8 +102,9 @@ def by_torch(name: str, seeds: int) -> Callable[[int], None]:  # noqa: ARG001
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    device = torch_device()
     ring = name == "ring"
-    rows = torch.from_numpy(data(name))
+    rows = torch.from_numpy(data(name)).to(device)
     if ring:
         latent = 16
         generator = nn.Sequential(nn.Linear(16, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
@@ -119,12 +122,13 @@ def by_torch(name: str, seeds: int) -> Callable[[int], None]:  # noqa: ARG001
             down += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
         critic = nn.Sequential(*down, nn.Conv2d(512, 1, 4, bias=False), nn.Flatten())
         rows = (rows.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
+    generator, critic = generator.to(device), critic.to(device)
     optimizers = [torch.optim.Adam(model.parameters(), lr=2e-4, betas=(0.5, 0.999)) for model in (generator, critic)]
     averaged = [parameter.detach().clone() for parameter in generator.parameters()]
 
     def batch() -> tuple[Any, Any]:
-        z = torch.randn(BATCH[name], latent)
-        return rows[torch.randint(len(rows), (BATCH[name],))], z if ring else z[:, :, None, None]
+        z = torch.randn(BATCH[name], latent, device=device)
+        return rows[torch.randint(len(rows), (BATCH[name],), device=device)], z if ring else z[:, :, None, None]
 
     def slopes(points: Any) -> Any:
         points = points.detach().requires_grad_(True)
@@ -152,6 +156,7 @@ def by_torch(name: str, seeds: int) -> Callable[[int], None]:  # noqa: ARG001
             with torch.no_grad():
                 for old, new in zip(averaged, generator.parameters(), strict=True):
                     old.lerp_(new, 0.001)
+        loss.item()
 
     return run
 
@@ -184,8 +189,6 @@ def child(peer: str, *, quick: bool) -> None:
 
 def page(found: dict[str, dict[str, float]]) -> str:
     """Return the result as a page."""
-    from turns import closing
-
     lines = [
         "# Speed of adversarial networks",
         "",

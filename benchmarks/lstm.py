@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turns import Line, closing, measure, serve
+from turns import Line, closing, measure, serve, torch_device
 
 BATCH, WINDOW, WIDTH, TOKENS, RATE = 128, 50, 300, 60, 1e-3
 REFERENCE = "PyTorch"
@@ -53,9 +53,10 @@ def torch_loop(steps: int) -> Run:
     from torch.nn.functional import cross_entropy, one_hot
 
     torch.manual_seed(0)
-    rows = torch.from_numpy(text(steps)[:-1].astype("int64")).reshape(BATCH, steps, WINDOW)
-    layers = nn.LSTM(TOKENS, WIDTH, 2, batch_first=True)
-    head = nn.Linear(WIDTH, TOKENS)
+    device = torch_device()
+    rows = torch.from_numpy(text(steps)[:-1].astype("int64")).reshape(BATCH, steps, WINDOW).to(device)
+    layers = nn.LSTM(TOKENS, WIDTH, 2, batch_first=True).to(device)
+    head = nn.Linear(WIDTH, TOKENS).to(device)
     weights = [*layers.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(weights, lr=RATE)
 

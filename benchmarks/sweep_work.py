@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from turns import torch_device
+
 STARTED = time.perf_counter()
 LOSSES = ("binary_crossentropy", "tanh_hinge", "tanh_squared_hinge")
 ROWS, BATCH, HIDDEN, RATE, MOMENTUM = 500, 32, 50, 0.01, 0.9
@@ -152,7 +154,8 @@ def run_torch(size: Size, data: str, threads: int) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(threads)
-    x, y = (torch.from_numpy(array) for array in rows(data))
+    device = torch_device()
+    x, y = (torch.from_numpy(array).to(device) for array in rows(data))
     signs = 2 * y - 1
     losses = {
         "binary_crossentropy": lambda z, t, _: torch.nn.functional.binary_cross_entropy_with_logits(z, t),
@@ -162,15 +165,15 @@ def run_torch(size: Size, data: str, threads: int) -> dict[str, Any]:
     seconds = []
     for number in range(size.torch_runs + 1):
         loss = losses[LOSSES[number % len(LOSSES)]]
-        generator = torch.Generator().manual_seed(number)
+        generator = torch.Generator(device).manual_seed(number)
         began = time.perf_counter()
-        model = torch.nn.Sequential(torch.nn.Linear(2, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 1))
+        model = torch.nn.Sequential(torch.nn.Linear(2, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 1)).to(device)
         torch.nn.init.kaiming_uniform_(model[0].weight, nonlinearity="relu", generator=generator)
         optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=MOMENTUM)
         curves = []
         for _ in range(size.epochs):
-            total, hits = torch.zeros(()), torch.zeros(())
-            for batch in torch.randperm(ROWS, generator=generator).split(BATCH):
+            total, hits = torch.zeros((), device=device), torch.zeros((), device=device)
+            for batch in torch.randperm(ROWS, generator=generator, device=device).split(BATCH):
                 z = model(x[batch])[:, 0]
                 value = loss(z, y[batch], signs[batch])
                 optimizer.zero_grad()
@@ -183,7 +186,7 @@ def run_torch(size: Size, data: str, threads: int) -> dict[str, Any]:
                 test = loss(z, y[ROWS:], signs[ROWS:])
                 right = ((z > 0) == (y[ROWS:] > 0.5)).float().mean()
             curves.append(torch.stack([total / ROWS, hits / ROWS, test, right]))
-        torch.stack(curves).numpy()
+        torch.stack(curves).cpu().numpy()
         seconds.append(time.perf_counter() - began)
     return {"runs": seconds[1:], "trainings": size.torch_runs}
 

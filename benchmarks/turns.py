@@ -54,7 +54,7 @@ class Peer:
     """A process that trains when it is asked to."""
 
     def __init__(self, script: str, name: str, steps: int) -> None:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XLA_", "KERAS_"))}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XLA_FLAGS", "KERAS_"))}
         self.name = name
         self._process = subprocess.Popen(
             [sys.executable, script, "--child", name, "--steps", str(steps)],
@@ -107,6 +107,13 @@ def measure(script: str, amounts: Mapping[str, int], *, turns: int, steps: int) 
     ]
 
 
+def torch_device() -> Any:
+    """Return where PyTorch trains: the accelerator, if there is one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 PEERS = ("keras", "jax", "torch", "numpy")
 
 
@@ -126,4 +133,13 @@ def description(packages: tuple[str, ...] = PEERS) -> str:
             break
     installed = {one.name for one in metadata.distributions()}  # not every measurement needs PyTorch
     versions = [f"{name} {metadata.version(name)}" for name in packages if name in installed]
-    return f"cpu {cpu}, cores {os.cpu_count()}, python {platform.python_version()}, {', '.join(versions)}"
+    return (
+        f"cpu {cpu}, cores {os.cpu_count()}{_accelerator()}, python {platform.python_version()}, {', '.join(versions)}"
+    )
+
+
+def _accelerator() -> str:
+    """Return the accelerator that this process has trained on in words, or nothing."""
+    jax = sys.modules.get("jax")
+    device = jax.devices()[0] if jax is not None else None
+    return f", {device.device_kind}" if device is not None and device.platform != "cpu" else ""

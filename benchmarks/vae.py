@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from turns import closing, torch_device
+
 PEERS = ("lossmith", "PyTorch")
 TARGETS = ("none", "dynamic")
 
@@ -55,9 +57,11 @@ def torch_run(targets: str, epochs: int) -> dict[str, float]:
 
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     torch.manual_seed(0)
-    train, test = (torch.from_numpy(part.reshape(len(part), 784)).float() / 255 for part in rows())
+    device = torch_device()
+    train, test = (torch.from_numpy(part.reshape(len(part), 784)).to(device).float() / 255 for part in rows())
     encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40))
     decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+    encoder, decoder = encoder.to(device), decoder.to(device)
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
 
     def loss(x: Any) -> Any:
@@ -70,12 +74,13 @@ def torch_run(targets: str, epochs: int) -> dict[str, float]:
 
     began = time.perf_counter()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(train)).split(128):
+        for chosen in torch.randperm(len(train), device=device).split(128):
             optimizer.zero_grad()
             batch = train[chosen]
             value = loss(batch) / len(batch)
             value.backward()
             optimizer.step()
+    value.item()
     seconds = time.perf_counter() - began
     with torch.no_grad():
         return {"seconds": seconds, "negative_elbo": float(loss(test)) / len(test)}
@@ -102,8 +107,6 @@ def measured(peer: str, targets: str, epochs: int, cores: int) -> dict[str, floa
 
 def page(found: dict[tuple[int, str, str], dict[str, float]], epochs: int) -> str:
     """Return the result as a page."""
-    from turns import closing
-
     lines = [
         "# Speed of a variational autoencoder",
         "",

@@ -25,6 +25,7 @@ MEASURED = {
     "cluster": "benchmarks-cluster.md",
     "store": "benchmarks-store.md",
     "divergence": "divergence/benchmark.md",
+    "accelerator": "benchmarks-accelerator.md",
 }
 
 
@@ -152,7 +153,7 @@ def speed_page() -> str:
     return "\n\n".join(
         [
             "# Speed and memory",
-            "lossmith and its peers in one run on one machine, medians; every page names machine, versions and what was left out. Nothing has been measured on a GPU.",
+            "lossmith and its peers in one run on one machine, medians; every page names machine, versions and what was left out. One page is of a GPU, all others of a CPU.",
             table(("page", "what", "measure it yourself"), rows),
             "What these numbers mean for a choice of tools: [beside other tools](comparison.md).",
         ]

@@ -43,6 +43,12 @@ LONG = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Test on the CPU, whose numbers the tests state; tests of accelerators are asked for by `-m gpu`."""
+    if config.option.markexpr != "gpu":
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

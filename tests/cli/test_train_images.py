@@ -111,6 +111,25 @@ def written(folder, rng, **greys):
             Image.fromarray(pixels).save(folder / label / f"{place}.png")
 
 
+def test_pictures_of_rare_classes_are_one_heap(tmp_path):
+    """Three folders of which one holds two pictures: no classes, all pictures; enough in each: classes, unless nobody asks."""
+    from lossmith.cli._train_rows import every_row, read
+
+    written(tmp_path / "some", np.random.default_rng(0), dark=40, light=200)
+    asked = {"target": None, "data_dir": None, "seed": 3, "size": 6}
+    sound = read(str(tmp_path / "some"), **asked)
+    assert sound.train.shape[1:] == (6, 6, 3) and set(sound.labels) == {"dark", "light"}
+    for place in range(2):
+        (tmp_path / "some" / "rare").mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (9, 9, place)).save(tmp_path / "some" / "rare" / f"{place}.png")
+    rare = read(str(tmp_path / "some"), **asked)
+    assert rare.labels is None and len(rare.train) + len(rare.held_out) == 42 and "without classes" in rare.words
+    (tmp_path / "some" / "rare" / "0.png").unlink()
+    assert every_row(str(tmp_path / "some"), target=None, data_dir=None, size=6).shape == (41, 6, 6, 3)
+    written(tmp_path / "kinds", np.random.default_rng(1), one=10, other=90)
+    assert read(str(tmp_path / "kinds"), **asked, classes=False).labels is None
+
+
 @pytest.mark.slow
 def test_pictures_are_translated(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)

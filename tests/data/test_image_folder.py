@@ -165,3 +165,20 @@ def test_pictures_without_classes(tmp_path):
     (tmp_path / "class").mkdir()
     Image.new("L", (8, 6), 5).save(tmp_path / "class" / "2.png")
     assert holds_images(tmp_path) and not holds_loose_images(tmp_path)
+
+
+def test_folders_are_classes_where_each_holds_enough(tmp_path):
+    from lossmith.data._image_folder import holds_classes
+
+    assert not holds_classes(tmp_path) and not holds_classes(tmp_path / "nowhere")
+    fill(tmp_path, "one", colours(1))
+    assert not holds_classes(tmp_path)  # a single class
+    fill(tmp_path, "two", colours(2)[:3])
+    assert not holds_classes(tmp_path)  # nine rows are too few for three parts
+    fill(tmp_path, "three", colours(3)[:3])
+    (tmp_path / "empty").mkdir()
+    assert holds_classes(tmp_path) and data.load(tmp_path).n_samples == 12
+    (tmp_path / "three" / "2.png").unlink()
+    assert not holds_classes(tmp_path)
+    with pytest.raises(DataError, match="'three' has 2 rows"):
+        data.load(tmp_path)

@@ -15,13 +15,29 @@ import pytest
 from lossmith.studies import STUDIES
 from lossmith.studies._sources import SOURCES, source_of
 from lossmith.studies._spec import Row, RowVerdict, Study, StudyResult
-from lossmith.studies.ledger import read_result, write_ledger, write_result
+from lossmith.studies.ledger import machine, read_result, write_ledger, write_result
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = Row("X-1", "one", "1", "1.0", "reproduced", "")
 SECOND = Row("X-2", "two", "2", "", "not run", "")
 STUDY = Study("some", "X", "Some study", ("X-1", "X-2", "X-3"), lambda **_: None, "a source", by_claim=True)  # type: ignore[arg-type,return-value]
 EARLY, LATE = {"date": "2001-01-01", "machine": "1 cores, 1 GiB"}, {"date": "2002-02-02", "machine": "9 cores, 9 GiB"}
+
+
+def test_the_machine_names_its_accelerator_and_no_cpu(monkeypatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    def jax(platform: str, kind: str) -> SimpleNamespace:
+        return SimpleNamespace(devices=lambda: [SimpleNamespace(platform=platform, device_kind=kind)])
+
+    monkeypatch.setitem(sys.modules, "jax", jax("cpu", "cpu"))
+    plain = machine()
+    assert re.fullmatch(r"\d+ cores, (\d+ GiB|memory unknown)", plain)
+    monkeypatch.delitem(sys.modules, "jax")
+    assert machine() == plain
+    monkeypatch.setitem(sys.modules, "jax", jax("gpu", "NVIDIA X1"))
+    assert machine() == f"{plain}, NVIDIA X1"
 
 
 def test_a_run_of_some_claims_keeps_the_others(tmp_path) -> None:

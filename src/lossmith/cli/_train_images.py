@@ -41,6 +41,10 @@ _Samples = Annotated[
 ]
 _Network = Annotated[str | None, typer.Option("--network", metavar="NAME", help="Such as dense:hidden=400.")]
 _Latent = Annotated[int | None, typer.Option("--latent", metavar="N", min=1, help="Size of the code or noise.")]
+_Size = Annotated[
+    int | None,
+    typer.Option("--size", metavar="N", min=8, help="Side to which pictures are scaled (default: their own)."),
+]
 _Batch = Annotated[int | None, typer.Option("--batch-size", metavar="N", min=1, help="Rows of a step.")]
 _Rate = Annotated[float | None, typer.Option("--learning-rate", metavar="X", help="Learning rate.")]
 _Steps = Annotated[int | None, typer.Option("--steps", metavar="N", min=1, help="Steps of the generator.")]
@@ -57,6 +61,7 @@ _Export = Annotated[
 def train_vae(
     data: _Source,
     target: _Target = None,
+    size: _Size = None,
     likelihood: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +103,7 @@ def train_vae(
     from lossmith.generative import VariationalAutoencoder
 
     place = _place(out, "vae")
-    rows = rows_of.read(data, target=target, data_dir=data_dir, seed=seed)
+    rows = rows_of.read(data, target=target, data_dir=data_dir, seed=seed, size=size)
     given: dict[str, Any] = {
         "network": network,
         "latent": latent,
@@ -137,6 +142,7 @@ train_vae.epilog = (  # type: ignore[attr-defined]
 def train_gan(
     data: _Source,
     target: _Target = None,
+    size: _Size = None,
     objective: Annotated[
         str | None,
         typer.Option(
@@ -178,7 +184,7 @@ def train_gan(
         "learning_rate": learning_rate, "penalty": penalty, "penalty_weight": penalty_weight, "noise": noise,
     }  # fmt: skip
     return _adversarial(
-        data, given, {}, name="gan", target=target, conditional=conditional, sample_every=sample_every, seed=seed,
+        data, given, {}, name="gan", size=size, target=target, conditional=conditional, sample_every=sample_every, seed=seed,
         strict=strict, data_dir=data_dir, out=out, samples=samples, export=export, report=report, json=json, quiet=quiet,
     )  # fmt: skip
 

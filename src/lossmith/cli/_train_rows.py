@@ -45,8 +45,13 @@ class Rows:
     words: str
 
 
-def read(source: str, *, target: str | None, data_dir: Path | None, seed: int, size: int | None = None) -> Rows:
-    """Return the rows of a mixture, a set of images, a folder of pictures or a table; images are scaled to `size` if given."""
+def read(
+    source: str, *, target: str | None, data_dir: Path | None, seed: int, size: int | None = None, classes: bool = True
+) -> Rows:
+    """Return the rows of a mixture, a set of images, a folder of pictures or a table; images are scaled to `size` if given.
+
+    Folders below a folder of pictures are classes where each holds enough pictures, and `classes` are asked for.
+    """
     from lossmith.generative._mixtures import mixture_named
 
     rng = np.random.default_rng(seed)
@@ -57,7 +62,7 @@ def read(source: str, *, target: str | None, data_dir: Path | None, seed: int, s
         return Rows(drawn[:DRAWN], drawn[DRAWN:], None, None, mixture, False, words)
     from lossmith.data import fit_encoder, load
 
-    loose = _loose(source, data_dir, size)
+    loose = _loose(source, data_dir, size, classes=classes)
     if loose is not None:
         order = rng.permutation(len(loose))
         cut = max(1, round(HELD_OUT * len(loose)))
@@ -88,7 +93,7 @@ def read(source: str, *, target: str | None, data_dir: Path | None, seed: int, s
 
 def every_row(source: str, *, target: str | None, data_dir: Path | None, size: int | None = None) -> np.ndarray:
     """Return all rows of a source, those that `read` trains on before those that it holds out."""
-    rows = read(source, target=target, data_dir=data_dir, seed=0, size=size)
+    rows = read(source, target=target, data_dir=data_dir, seed=0, size=size, classes=False)
     return np.concatenate([rows.train, rows.held_out])
 
 
@@ -104,12 +109,12 @@ def _images(source: str, data_dir: Path | None, size: int | None) -> Any:
     return None
 
 
-def _loose(source: str, data_dir: Path | None, size: int | None) -> np.ndarray | None:
-    """Return the pictures of a folder without folders of classes, or None where the source is something else."""
-    from lossmith.data._image_folder import holds_loose_images, load_pictures
+def _loose(source: str, data_dir: Path | None, size: int | None, *, classes: bool) -> np.ndarray | None:
+    """Return the pictures of a folder whose folders are no classes, or None where the source is something else."""
+    from lossmith.data._image_folder import holds_classes, holds_images, holds_loose_images, load_pictures
 
     for place in (Path(source), *([data_dir / source] if data_dir is not None else [])):
-        if holds_loose_images(place):
+        if holds_loose_images(place) or (holds_images(place) and not (classes and holds_classes(place))):
             return load_pictures(place, size=None if size is None else (size, size))[0]
     return None
 

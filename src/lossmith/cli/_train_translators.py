@@ -71,7 +71,10 @@ def train_cyclegan(
 
     _check_pictures(sample_every, samples)
     place = _place(out, "cyclegan")
-    kinds = [rows_of.read(source, target=target, data_dir=data_dir, seed=seed, size=size) for source in (one, other)]
+    kinds = [
+        rows_of.read(source, target=target, data_dir=data_dir, seed=seed, size=size, classes=False)
+        for source in (one, other)
+    ]
     given: dict[str, Any] = {
         "batch_size": batch_size,
         "learning_rate": learning_rate,

@@ -14,9 +14,10 @@ import numpy as np
 from lossmith._errors import DataError
 from lossmith.data._images import image_dataset
 from lossmith.data._spec import Dataset
+from lossmith.data._split import MINIMUM_PER_CLASS, MINIMUM_ROWS
 from lossmith.data._values import quoted, shown
 
-__all__ = ["holds_images", "holds_loose_images", "load_image_folder", "load_pictures"]
+__all__ = ["holds_classes", "holds_images", "holds_loose_images", "load_image_folder", "load_pictures"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG")
@@ -29,6 +30,14 @@ def holds_images(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a folder with pictures in folders below it."""
     root = Path(path).expanduser()
     return root.is_dir() and any(_pictures(folder) for folder in _folders(root))
+
+
+def holds_classes(path: str | os.PathLike[str]) -> bool:
+    """Return whether the folders below `path` can be classes: two or more, none with fewer pictures than a class needs."""
+    root = Path(path).expanduser()
+    counts = [len(_pictures(folder)) for folder in _folders(root)] if root.is_dir() else []
+    filled = [count for count in counts if count]
+    return len(filled) > 1 and min(filled) >= MINIMUM_PER_CLASS and sum(filled) >= MINIMUM_ROWS
 
 
 def holds_loose_images(path: str | os.PathLike[str]) -> bool:

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # of a `GenerativeAdversarialNetwork` that learns narrow modes: noise that is not connected, a discriminator that sees small scales,
-# and a way from coarse to fine that waits for the generator
+# a way from coarse to fine that waits for the generator, and a choice among rows that drops those between modes
 MIXTURE_SETTINGS: Mapping[str, Any] = {
     "network": "dense:hidden=64x64,waves=64,fastest=80",
     "latent": 16,
@@ -31,18 +31,27 @@ MIXTURE_SETTINGS: Mapping[str, Any] = {
     "batch_size": 128,
     "learning_rate": 2e-3,
     "average": 0.99,
+    "candidates": 10,
 }
 
 
 def mixture_settings(**given: Any) -> dict[str, Any]:
     """Return `MIXTURE_SETTINGS` with those that are given in their place; never more bits than the noise has numbers.
 
+    Objectives whose outputs are no ratios of densities choose among no candidates, unless that is asked for.
+
     Examples
     --------
     >>> mixture_settings(latent=4)["bits"], mixture_settings(steps=10)["steps"]
     (4, 10)
+    >>> mixture_settings()["candidates"], mixture_settings(objective="hinge")["candidates"]
+    (10, 1)
     """
+    from lossmith.generative._objectives import get_objective
+
     merged = {**MIXTURE_SETTINGS, **given}
+    if "candidates" not in given and "objective" in given and not get_objective(given["objective"]).tells_ratios:
+        merged["candidates"] = 1
     if "bits" not in given and isinstance(merged["latent"], int):
         merged["bits"] = max(0, min(merged["bits"], merged["latent"]))
     return merged

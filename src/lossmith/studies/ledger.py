@@ -19,7 +19,7 @@ __all__ = ["machine", "read_result", "write_ledger", "write_result"]
 
 
 def machine() -> str:
-    """Return what kind of machine this is: cores and memory.
+    """Return what kind of machine this is: cores and memory, and the accelerator that JAX has been using, if any.
 
     Examples
     --------
@@ -27,12 +27,16 @@ def machine() -> str:
     'cores,'
     """
     import os
+    import sys
 
     try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        memory = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     except (AttributeError, ValueError, OSError):  # not told on every system
-        return f"{os.cpu_count()} cores, memory unknown"
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB"
+        memory = "memory unknown"
+    jax = sys.modules.get("jax")  # nothing has been trained where it is not loaded
+    device = jax.devices()[0] if jax is not None else None
+    with_it = f", {device.device_kind}" if device is not None and device.platform != "cpu" else ""
+    return f"{os.cpu_count()} cores, {memory}{with_it}"
 
 
 def write_result(
