@@ -113,7 +113,7 @@ def curves(
             reference = summary(best)
             ax.plot(reference[0], reference[1], color=palette.LIGHT["soft"], lw=1.1, ls=(0, (1.5, 1.5)), zorder=4)
         ax.plot(epochs, middle, color=style.color, lw=2, zorder=5)
-        ax.set_title(wording.shortened(curve.loss, 24), fontsize=9, color=palette.LIGHT["ink"], loc="left")
+        ax.set_title(wording.shortened(curve.loss, 24), fontsize=9, color=palette.LIGHT["ink"], loc="left", y=1.0)
         bare(ax, keep=("bottom", "left"))
         ax.grid(color=palette.LIGHT["rule"], lw=0.5, zorder=0)
     _scale(made, shown)

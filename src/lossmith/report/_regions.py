@@ -67,7 +67,7 @@ def reliability(comparison: Comparison, *, axes: Any = None, titles: Titles | No
                 )
             ]
         mark = "*" if diagram.loss in calibrated else ""
-        ax.set_title(wording.shortened(diagram.loss, 24) + mark, fontsize=9, color=_INK, loc="left")
+        ax.set_title(wording.shortened(diagram.loss, 24) + mark, fontsize=9, color=_INK, loc="left", y=1.0)
         bare(ax, keep=("bottom", "left"))
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -104,7 +104,7 @@ def boundaries(comparison: Comparison, *, axes: Any = None) -> list[Axes]:
         else:
             _classes(ax, boundary, len(comparison.data.class_names))
         _points(ax, boundary, comparison, most)
-        ax.set_title(wording.shortened(boundary.loss, 24), fontsize=9, color=_INK, loc="left")
+        ax.set_title(wording.shortened(boundary.loss, 24), fontsize=9, color=_INK, loc="left", y=1.0)
         bare(ax, keep=())
         ax.set(xlim=(boundary.x.min(), boundary.x.max()), ylim=(boundary.y.min(), boundary.y.max()))
         ax.tick_params(labelsize=8)

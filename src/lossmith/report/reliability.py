@@ -53,7 +53,7 @@ def draw(curve: ReliabilityCurve, *, ax: Any = None) -> Axes:
     ax.scatter(curve.predicted, curve.observed, s=size, color=style.color, alpha=0.8, zorder=3)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.02, 1.02)
-    ax.set_title(wording.shortened(_sentence(curve), 60), fontsize=10, color=palette.LIGHT["ink"], loc="left")
+    ax.set_title(wording.shortened(_sentence(curve), 60), fontsize=10, color=palette.LIGHT["ink"], loc="left", y=1.0)
     ax.set_xlabel("predicted probability", fontsize=9, color=palette.LIGHT["ink"])
     ax.set_ylabel("observed frequency", fontsize=9, color=palette.LIGHT["ink"])
     bare(ax, keep=("bottom", "left"))

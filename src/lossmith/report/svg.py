@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from matplotlib import rc_context
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from lossmith.report._canvas import Titles
@@ -60,12 +61,7 @@ def svg(figure: Figure, *, key: str, title: str, description: str, titles: Title
     with rc_context(parameters), warnings.catch_warnings():
         # the page's reader has glyphs that the font of the layout lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure.savefig(
-            stream,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
+        _write(figure, stream)
     root = ElementTree.fromstring(stream.getvalue())  # noqa: S314 - Matplotlib wrote it a line ago
     for parent, child in list(_pairs(root)):
         if (
@@ -85,6 +81,22 @@ def svg(figure: Figure, *, key: str, title: str, description: str, titles: Title
     text = ElementTree.tostring(root, encoding="unicode")
     # inside HTML an element needs no name space, and a page without any address is easy to check
     return text.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
+
+
+def _write(figure: Figure, stream: io.StringIO) -> None:
+    """Write a figure without its grounds, as `savefig(transparent=True)` does, which draws everything twice."""
+    grounds = [figure.patch, *[axes.patch for axes in figure.axes]]
+    before = [ground.get_facecolor() for ground in grounds], [ground.get_edgecolor() for ground in grounds]
+    try:
+        for ground in grounds:
+            ground.set_facecolor("none")
+            ground.set_edgecolor("none")
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(stream, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    finally:
+        for ground, face, edge in zip(grounds, *before, strict=True):
+            ground.set_facecolor(face)
+            ground.set_edgecolor(edge)
 
 
 def _pairs(root: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, ElementTree.Element]]:
