@@ -58,7 +58,7 @@ def test_configurations_must_be_complete(which, rates):
     procedure = GradientProcedure(mlp()(), make_optimizer("sgd"), [losses.get("bce")], [0])
     with pytest.raises(ValueError, match="one of each for every configuration"):
         Trainer(procedure, which, rates, Schedule(1, 1))
-    with pytest.raises(ValueError, match="expected auto, stacked or sequential"):
+    with pytest.raises(ValueError, match="expected auto, stacked, sequential or streamed"):
         Trainer(procedure, [0], [0.1], Schedule(1, 1), execution="parallel")
 
 

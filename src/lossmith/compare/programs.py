@@ -163,6 +163,7 @@ class Trainers:
                     watch_training=settings.protocol == "published" and plan.model.execution != "sequential",
                 ),
                 quantities=("loss", quantity(plan)),
+                room=self._budget,
             )
 
         stacked = choose_execution(trained.model) == "stacked"

@@ -6,7 +6,7 @@ loss and learning rate. Batches are gathered once for each seed and shared by it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from lossmith.training._narrow import write_out
 from lossmith.training._run import Layout, batch_layout, block_sizes, curve_names, evaluate_rows, frozen_step
 from lossmith.training._spec import Batch, GroupData, Hyper, Part, Procedure, Schedule
 
-__all__ = ["Carry", "Program", "build_program", "start"]
+__all__ = ["Carry", "Program", "build_program", "end_epoch", "one_batch", "stacked_step", "start"]
 
 
 class Carry(NamedTuple):
@@ -99,7 +99,7 @@ def build_program(
     runs = n_seeds * n_configurations
     names, monitor = curve_names(schedule, data, quantities)
     watched = [*(["train"] if schedule.watch_training else []), *data.evaluate]
-    step = _stack(write_out(frozen_step(procedure)), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
+    step = stacked_step(procedure, n_seeds)
     evaluations = {
         name: _evaluation(procedure, data.train if name == "train" else data.evaluate[name], n_seeds, runs)
         for name in watched
@@ -112,33 +112,13 @@ def build_program(
         def body(place: Any, loop: Any) -> Any:
             carry, curves = loop
             number = first + place + 1
-            before = carry.active
-            state, active, means = epoch(carry.state, before, orders[:, place], hyper, train, len(quantities))
-            broken = before & ~active
-            values = [jnp.where(broken[..., None], jnp.nan, means)]
-            for name, function in evaluations.items():
-                values.append(function(state, hyper, *(train if name == "train" else evaluate[name])))
-            row = jnp.where(before[..., None], jnp.concatenate(values, axis=-1), jnp.nan)
-            carry = carry._replace(
-                state=state,
-                active=active,
-                diverged=jnp.where(broken, number, carry.diverged),
-                last_epoch=jnp.where(before, number, carry.last_epoch),
-            )
-            carry = _track(carry, row[..., monitor], number) if schedule.keeps_best else carry
+            state, active, means = epoch(carry.state, carry.active, orders[:, place], hyper, train, len(quantities))
+            values = [
+                function(state, hyper, *(train if name == "train" else evaluate[name]))
+                for name, function in evaluations.items()
+            ]
+            carry, row = end_epoch(carry, state, active, means, values, number, schedule=schedule, monitor=monitor)
             return carry, jax.lax.dynamic_update_index_in_dim(curves, row, place, 0)
-
-        def _track(carry: Carry, value: Any, number: Any) -> Carry:
-            better = carry.active & (value < carry.best_value)
-            wide = lambda a: better.reshape(better.shape + (1,) * (a.ndim - better.ndim))  # noqa: E731
-            best = jax.tree.map(lambda new, old: jnp.where(wide(new), new, old), carry.state, carry.best)
-            best_epoch = jnp.where(better, number, carry.best_epoch)
-            active = carry.active
-            if schedule.patience is not None:
-                active = active & (number - best_epoch < schedule.patience)
-            return carry._replace(
-                best=best, best_value=jnp.where(better, value, carry.best_value), best_epoch=best_epoch, active=active
-            )
 
         curves = jnp.full((max_chunk, n_seeds, n_configurations, len(names)), jnp.nan)
         return jax.lax.fori_loop(0, count, body, (carry, curves))
@@ -153,6 +133,62 @@ def build_program(
         return procedure.variables(state), raw
 
     return Program(chunk, finish, names)
+
+
+def end_epoch(
+    carry: Carry,
+    state: Any,
+    active: Any,
+    means: Any,
+    values: Sequence[Any],
+    number: Any,
+    *,
+    schedule: Schedule,
+    monitor: int,
+) -> tuple[Carry, Any]:
+    """Return the carry after epoch `number`, and its curves: what was seen in training, then the values of each part."""
+    import jax
+    import jax.numpy as jnp
+
+    before = carry.active
+    broken = before & ~active
+    row = jnp.concatenate([jnp.where(broken[..., None], jnp.nan, means), *values], axis=-1)
+    row = jnp.where(before[..., None], row, jnp.nan)
+    carry = carry._replace(
+        state=state,
+        active=active,
+        diverged=jnp.where(broken, number, carry.diverged),
+        last_epoch=jnp.where(before, number, carry.last_epoch),
+    )
+    if not schedule.keeps_best:
+        return carry, row
+    better = active & (row[..., monitor] < carry.best_value)
+    wide = lambda a: better.reshape(better.shape + (1,) * (a.ndim - better.ndim))  # noqa: E731
+    best_epoch = jnp.where(better, number, carry.best_epoch)
+    if schedule.patience is not None:
+        active = active & (number - best_epoch < schedule.patience)
+    return carry._replace(
+        best=jax.tree.map(lambda new, old: jnp.where(wide(new), new, old), state, carry.best),
+        best_value=jnp.where(better, row[..., monitor], carry.best_value),
+        best_epoch=best_epoch,
+        active=active,
+    ), row
+
+
+def stacked_step(procedure: Procedure, n_seeds: int) -> Any:
+    """Return `step(state, active, hyper, batch)` of all runs; a batch has rows of every seed."""
+    return _stack(write_out(frozen_step(procedure)), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
+
+
+def one_batch(step: Any, inner: Any, hyper: Hyper, batch: Any) -> Any:
+    """Return states, runs that go on and sums of quantities after a batch of `(inputs, targets, weight)`."""
+    import jax.numpy as jnp
+
+    state, active, total = inner
+    inputs, targets, weight = batch
+    weights = jnp.broadcast_to(weight, (len(inputs), *weight.shape))
+    state, active, values = step(state, active, hyper, Batch(inputs, targets, weights))
+    return state, active, total + values * weight.sum()
 
 
 def _stack(function: Any, n_seeds: int, *, seed_axes: tuple[Any, ...], run_axes: tuple[Any, ...]) -> Any:
@@ -178,11 +214,7 @@ def _epoch(step: Any, part: Part, layout: Layout) -> Any:
         n_seeds = order.shape[0]
 
         def one(inner: Any, batch: Any) -> tuple[Any, None]:
-            state, active, total = inner
-            inputs, targets, weight = batch
-            weights = jnp.broadcast_to(weight, (n_seeds, *weight.shape))
-            state, active, values = step(state, active, hyper, Batch(inputs, targets, weights))
-            return (state, active, total + values * weight.sum()), None
+            return one_batch(step, inner, hyper, batch), None
 
         weight = np.ones(steps * size, np.float32)
         indices = order[:, : steps * size]

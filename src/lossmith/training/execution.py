@@ -13,9 +13,10 @@ import numpy as np
 from lossmith._errors import InvalidInputError
 from lossmith.training._layers import convolves
 from lossmith.training._run import EVALUATION_ROOM
-from lossmith.training._spec import GroupData, Procedure, Schedule
+from lossmith.training._spec import GroupData, Part, Procedure, Schedule
 
 __all__ = [
+    "STREAM_ROOM",
     "Execution",
     "OutOfMemoryError",
     "byte_count",
@@ -24,9 +25,13 @@ __all__ = [
     "free_bytes",
     "group_bytes",
     "measured_bytes",
+    "row_bytes",
 ]
 
-Execution = Literal["stacked", "sequential"]
+Execution = Literal["stacked", "sequential", "streamed"]
+
+# bytes of the blocks in which rows are streamed to the device
+STREAM_ROOM = 1 << 26
 
 _SIZE = re.compile(r"(?P<value>\d+(\.\d*)?)\s*((?P<prefix>[kmgt])?(?P<binary>i)?b)?", re.IGNORECASE)
 # gradients, updates and the values of layers kept for the backward pass, in multiples of what is estimated
@@ -76,7 +81,7 @@ def group_bytes(
     schedule : Schedule
     data : GroupData
     n_configurations : int
-    execution : {"stacked", "sequential"}
+    execution : {"stacked", "sequential", "streamed"}
 
     Examples
     --------
@@ -92,9 +97,12 @@ def group_bytes(
     """
     import jax
 
-    runs = len(data.seeds) * n_configurations if execution == "stacked" else 1
+    runs = 1 if execution == "sequential" else len(data.seeds) * n_configurations
     parts = [data.train, *data.evaluate.values()]
     rows = sum(array.nbytes for part in parts for array in (part.inputs, *part.targets))
+    if execution == "streamed":  # one block at work and the next one on its way
+        size = len(data.seeds) * min(schedule.batch_size, data.train.n_rows) * row_bytes(data.train)
+        rows = 2 * min(rows, max(STREAM_ROOM, size))
     state = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(procedure.init(data.seeds[0])))
     batch = min(schedule.batch_size, data.train.n_rows)
     activations = 4 * batch * (procedure.width + math.prod(data.train.inputs.shape[2:]))
@@ -102,6 +110,20 @@ def group_bytes(
     evaluated = max((part.n_rows for part in data.evaluate.values()), default=0)
     blocks = 4 * min(evaluated * procedure.width * runs, EVALUATION_ROOM)
     return rows + blocks + runs * (state * (2 if schedule.keeps_best else 1) + raw + SPARE * (state + activations))
+
+
+def row_bytes(part: Part) -> int:
+    """Return the bytes of one row of a part, inputs and targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossmith.training import Part
+    >>> row_bytes(Part(np.zeros((1, 5, 3), np.float32), (np.zeros((1, 5), np.float32),)))
+    16
+    """
+    lead = part.inputs.shape[0] * part.inputs.shape[1]
+    return sum(array.nbytes for array in (part.inputs, *part.targets)) // lead
 
 
 def check_memory(needed: int, n_runs: int, *, free: int | None = None) -> None:

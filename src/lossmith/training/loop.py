@@ -16,12 +16,27 @@ from lossmith.training._run import Cancelled, Outcome, Progress
 from lossmith.training._sequential import Sequential
 from lossmith.training._spec import GroupData, GroupResult, Hyper, Part, Procedure, Schedule
 from lossmith.training._stacked import Stacked
+from lossmith.training._streamed import Streamed
 from lossmith.training.checkpoints import Checkpoints
-from lossmith.training.execution import Execution, check_memory, choose_execution, group_bytes
+from lossmith.training.execution import (
+    Execution,
+    check_memory,
+    choose_execution,
+    free_bytes,
+    group_bytes,
+    row_bytes,
+)
 
 __all__ = ["Cancelled", "Trainer"]
 
-_EXECUTIONS: dict[Execution, type[Stacked] | type[Sequential]] = {"stacked": Stacked, "sequential": Sequential}
+_EXECUTIONS: dict[Execution, type[Stacked] | type[Sequential] | type[Streamed]] = {
+    "stacked": Stacked,
+    "sequential": Sequential,
+    "streamed": Streamed,
+}
+
+# share of the memory that rows may take: beyond it they are streamed
+MOST_ROWS = 0.5
 
 
 @final
@@ -40,9 +55,11 @@ class Trainer:
         Names of what `procedure.step` and `procedure.evaluate` return, the loss first.
     shuffle : bool
         Whether every epoch draws a new order of the rows.
-    execution : {"auto", "stacked", "sequential"}
-        All runs of a group in one program, or one run after the other; "auto" follows `choose_execution`. Numbers agree
-        within rounding.
+    execution : {"auto", "stacked", "sequential", "streamed"}
+        All runs of a group in one program, one run after the other, or all runs with the rows coming from the host in blocks
+        of batches; "auto" follows `choose_execution` and streams what does not fit. Numbers agree within rounding.
+    room : callable
+        Returns the bytes that a group may take, or None where nobody knows: rows of more than half of them are streamed.
     clock : callable
         Returns seconds; only the length of the chunks and `GroupResult.seconds` depend on it.
 
@@ -77,6 +94,7 @@ class Trainer:
         quantities: tuple[str, ...] = ("loss",),
         shuffle: bool = True,
         execution: Execution | Literal["auto"] = "auto",
+        room: Callable[[], int | None] = free_bytes,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if len(losses) != len(learning_rates) or not len(losses):
@@ -85,16 +103,17 @@ class Trainer:
                 expected="one of each for every configuration",
             )
         if execution not in ("auto", *_EXECUTIONS):
-            raise InvalidInputError(f"execution={execution!r}", expected="auto, stacked or sequential")
+            raise InvalidInputError(f"execution={execution!r}", expected="auto, stacked, sequential or streamed")
         self.procedure = procedure
         self.schedule = schedule
         self.quantities = quantities
         self.shuffle = shuffle
-        self._asked = execution
+        self._chosen: Execution | None = None if execution == "auto" else execution
+        self._room = room
         self._clock = clock
         self._hyper = Hyper(np.asarray(losses, np.int32), np.asarray(learning_rates, np.float32))
         self._lock = threading.Lock()
-        self._compiled: Stacked | Sequential | None = None
+        self._compiled: Stacked | Sequential | Streamed | None = None
         self._signature: Any = None
         self._states: dict[int, Any] = {}
 
@@ -105,11 +124,21 @@ class Trainer:
 
     @property
     def execution(self) -> Execution:
-        """How the runs of a group are trained."""
-        if self._asked != "auto":
-            return self._asked
-        model = getattr(self.procedure, "model", None)
-        return "stacked" if model is None else choose_execution(model)
+        """How the runs of a group are trained; stacked ones are streamed where memory does not hold their rows."""
+        if self._chosen is None:
+            model = getattr(self.procedure, "model", None)
+            return "stacked" if model is None else choose_execution(model)
+        return self._chosen
+
+    def _choose(self, data: GroupData) -> Execution:
+        if self._chosen is None:
+            chosen = self.execution
+            if chosen == "stacked" and (room := self._room()) is not None:
+                parts = [data.train, *data.evaluate.values()]
+                rows = sum(row_bytes(part) * part.n_rows for part in parts)  # of one seed: stacks of fewer come first
+                chosen = "streamed" if rows > MOST_ROWS * room else chosen
+            self._chosen = chosen
+        return self._chosen
 
     def _state(self, seed: int) -> Any:
         if seed not in self._states:
@@ -119,7 +148,7 @@ class Trainer:
 
     def needed(self, data: GroupData) -> int:
         """Return about how many bytes a group takes, before anything is compiled."""
-        return group_bytes(self.procedure, self.schedule, data, len(self._hyper.loss), execution=self.execution)
+        return group_bytes(self.procedure, self.schedule, data, len(self._hyper.loss), execution=self._choose(data))
 
     @property
     def footprint(self) -> int | None:
@@ -138,12 +167,12 @@ class Trainer:
         """
         self._ready(data)
 
-    def _ready(self, data: GroupData) -> Stacked | Sequential:
+    def _ready(self, data: GroupData) -> Stacked | Sequential | Streamed:
         with self._lock:
             signature = _signature(data)
             if self._compiled is None:
                 check_memory(self.needed(data), len(data.seeds) * len(self._hyper.loss))
-                self._compiled = _EXECUTIONS[self.execution](
+                self._compiled = _EXECUTIONS[self._choose(data)](
                     self.procedure,
                     self.schedule,
                     data,
