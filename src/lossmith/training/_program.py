@@ -16,7 +16,7 @@ from lossmith.training._narrow import write_out
 from lossmith.training._run import Layout, batch_layout, block_sizes, curve_names, evaluate_rows, frozen_step
 from lossmith.training._spec import Batch, GroupData, Hyper, Part, Procedure, Schedule
 
-__all__ = ["Carry", "Program", "build_program", "end_epoch", "one_batch", "stacked_step", "start"]
+__all__ = ["Carry", "Program", "build_program", "end_epoch", "one_batch", "over_runs", "stacked_step", "start"]
 
 
 class Carry(NamedTuple):
@@ -177,7 +177,7 @@ def end_epoch(
 
 def stacked_step(procedure: Procedure, n_seeds: int) -> Any:
     """Return `step(state, active, hyper, batch)` of all runs; a batch has rows of every seed."""
-    return _stack(write_out(frozen_step(procedure)), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
+    return over_runs(write_out(frozen_step(procedure)), n_seeds, seed_axes=(0, 0, None, 0), run_axes=(0, 0, 0, None))
 
 
 def one_batch(step: Any, inner: Any, hyper: Hyper, batch: Any) -> Any:
@@ -191,7 +191,8 @@ def one_batch(step: Any, inner: Any, hyper: Hyper, batch: Any) -> Any:
     return state, active, total + values * weight.sum()
 
 
-def _stack(function: Any, n_seeds: int, *, seed_axes: tuple[Any, ...], run_axes: tuple[Any, ...]) -> Any:
+def over_runs(function: Any, n_seeds: int, *, seed_axes: tuple[Any, ...], run_axes: tuple[Any, ...]) -> Any:
+    """Return `function` mapped over configurations within seeds; axes as of `jax.vmap`."""
     import jax
 
     return jax.vmap(jax.vmap(function, in_axes=run_axes), in_axes=seed_axes, axis_size=n_seeds)
@@ -254,7 +255,7 @@ def _evaluation(procedure: Procedure, part: Part, n_seeds: int, runs: int) -> An
         return total.sum(0) / part.n_rows
 
     axis = None if part.shared else 0
-    stacked = _stack(one, n_seeds, seed_axes=(0, None, axis, axis), run_axes=(0, 0, None, None))
+    stacked = over_runs(one, n_seeds, seed_axes=(0, None, axis, axis), run_axes=(0, 0, None, None))
     return lambda state, hyper, inputs, targets: stacked(state, hyper, *_rows((inputs, targets), part))
 
 
@@ -270,7 +271,7 @@ def _prediction(procedure: Procedure, part: Part, n_seeds: int, runs: int) -> An
         raw = jax.lax.map(lambda block: procedure.predict(state, block), _cut(inputs, count, size))
         return raw.reshape(-1, procedure.units)[: part.n_rows]
 
-    stacked = _stack(one, n_seeds, seed_axes=(0, None if part.shared else 0), run_axes=(0, None))
+    stacked = over_runs(one, n_seeds, seed_axes=(0, None if part.shared else 0), run_axes=(0, None))
     return lambda state, inputs: stacked(state, _rows(inputs, part))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from lossmith.training._backend import compilation_cache, compile_program
 from lossmith.training._initial import draw_seed
 from lossmith.training._narrow import write_out
-from lossmith.training._program import _stack, end_epoch, one_batch, stacked_step, start
+from lossmith.training._program import end_epoch, one_batch, over_runs, stacked_step, start
 from lossmith.training._run import (
     Cancelled,
     Outcome,
@@ -107,7 +107,7 @@ class Streamed:
             part = data.train if name == "train" else data.evaluate[name]
             sums = write_out(lambda state, hyper, rows: evaluate_rows(procedure, state, hyper, rows))
             axis = None if part.shared else 0
-            stacked = _stack(
+            stacked = over_runs(
                 lambda state, hyper, inputs, targets, weight, sums=sums: sums(state, hyper, Batch(inputs, targets, weight)),
                 self._shape[0], seed_axes=(0, None, axis, axis, None), run_axes=(0, 0, None, None, None),
             )  # fmt: skip
@@ -118,7 +118,7 @@ class Streamed:
         self._end = compiled(end, carry, inner, values, np.int32(1))
         self._finish = compiled(finish, carry)
         for name, part in data.evaluate.items():
-            stacked = _stack(
+            stacked = over_runs(
                 procedure.predict, self._shape[0], seed_axes=(0, None if part.shared else 0), run_axes=(0, None)
             )
             self._predictions[name] = compiled(stacked, carry.state, next(self._judged(part))[0])
