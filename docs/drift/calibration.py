@@ -104,8 +104,7 @@ def tried(
     same pair of samples whenever it is tried, so that a run goes on where the last one stopped, for each detector.
     """
     started = time.perf_counter()
-    rows = ROWS if size <= 2000 else ROWS[:2]  # the other two draw a process of 100,000 rows again and again
-    rows = [] if first else rows
+    rows = [] if first else ROWS
     default = ("jensen_shannon_divergence", "binned_anderson_darling")
     rules = {"default": default, **{name: (name,) for name in [*CELLS, *rows]}}
     done = {label: {int(number) for number, _ in known.get(f"{label}|True", [])} for label in rules}
@@ -199,8 +198,7 @@ def page(record: dict[str, object]) -> str:
             ]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
-    lines += ["Where repetitions are few, the intervals say so. Detectors are tried on the same samples, so that an unlucky set shows in several lines of a column. Energy and "
-              "Wasserstein distance were not tried at 100,000 rows now: they relabel all rows again and again.", ""]  # fmt: skip
+    lines += ["Where repetitions are few, the intervals say so. Detectors are tried on the same samples, so that an unlucky set shows in several lines of a column.", ""]  # fmt: skip
     again: list[dict[str, object]] = record["again_rows"]  # type: ignore[assignment]
     if again:
         lines += [f"In the first repetitions at 100,000 rows now some lines are above the level. Other repetitions, from {AGAIN:,} on, were counted after that, as many as had been decided before "
