@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import polars as pl
@@ -130,12 +131,12 @@ def test_damaged_state_is_one_clear_error(tmp_path):
         drift.Monitor.open(tmp_path / "text.db")
     store = tmp_path / "watch.db"
     drift.Monitor(table(100, 0), store=store)
-    with sqlite3.connect(store) as connection:
+    with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("UPDATE monitor SET value = '{}' WHERE key = 'state'")
     with pytest.raises(StoreError, match="no sound monitor"):
         drift.Monitor.open(store)
     other = tmp_path / "other.db"
-    with sqlite3.connect(other) as connection:
+    with closing(sqlite3.connect(other)) as connection, connection:
         connection.execute("CREATE TABLE people (name TEXT)")
     with pytest.raises(StoreError, match="another database"):
         drift.Monitor(table(100, 0), store=other)
@@ -231,7 +232,7 @@ def test_rows_that_are_alike_to_their_neighbours_need_blocks(tmp_path):
         drift.Monitor(profile, blocks=20)
     with pytest.raises(LossmithError, match="blocks='x'"):
         drift.Monitor(autoregression(500, 1), blocks="x")
-    with sqlite3.connect(store) as connection:
+    with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("DELETE FROM monitor WHERE key = 'history'")
     with pytest.raises(StoreError, match="rows of its reference are gone"):
         drift.Monitor.open(store)

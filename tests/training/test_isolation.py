@@ -25,7 +25,9 @@ def same_bits(one, other, *, seeds=slice(None), configurations=slice(None), ther
         np.testing.assert_array_equal(value[seeds, configurations], twin[seeds, there])
 
 
-@pytest.mark.parametrize("bad", [1e30, np.inf, np.nan])
+# 3e38 is close to the largest single: weights after one step are so large that the next raw output overflows; with 1e30 it
+# depends on the order in which XLA adds whether infinities of both signs meet
+@pytest.mark.parametrize("bad", [3e38, np.inf, np.nan])
 def test_a_run_that_explodes_leaves_the_others_bit_identical(bad):
     healthy = engine(WORK, TRAIN, TEST, rates=(0.05, 0.02, 0.01))
     exploded = engine(WORK, TRAIN, TEST, rates=(0.05, bad, 0.01))

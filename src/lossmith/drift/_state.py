@@ -44,12 +44,12 @@ _WINDOW: dict[str, tuple[type, ...]] = {
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection = sqlite3.connect(path, timeout=30)
-        # a file of strangers may hold views and triggers, which run when rows are read
-        connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error as error:
         raise StoreError(f"{str(path)!r} cannot be opened: {error}", expected="a file that can be written") from error
     try:
         with connection:
+            # a file of strangers may hold views and triggers, which run when rows are read
+            connection.execute("PRAGMA trusted_schema = OFF")
             yield connection
     except (sqlite3.Error, UnicodeError) as error:
         raise StoreError(

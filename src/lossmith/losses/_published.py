@@ -56,8 +56,8 @@ def _cross_entropy(xp: Namespace, raw: Array, target: Array, *, epsilon: float) 
 
 
 def _kl(xp: Namespace, raw: Array, target: Array, *, epsilon: float) -> Array:
-    p = xp.clip(_softmax(xp, raw), epsilon, 1)
-    clipped = xp.clip(target, epsilon, 1)
+    p = xp.clip(_softmax(xp, raw), epsilon, 1.0)
+    clipped = xp.clip(target, epsilon, 1.0)
     return xp.sum(clipped * xp.log(clipped / p), axis=-1)
 
 
