@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("MPLBACKEND", "agg")
+# what a test changes about drawing is to be seen in what it draws
+os.environ.setdefault("LOSSMITH_KEEP_FIGURES", "0")
 # the workers take all cores: threads of OpenMP within each would only wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # most of a first run is compiling, and programs this small run no slower for it; an empty XLA_FLAGS gives what users get

@@ -238,9 +238,7 @@ def _text(value: Any) -> str:
 
 def every_run(comparison: Comparison) -> str:
     """Return the whole table of trials as CSV; empty where it is too long for a page."""
-    from lossmith.report._drawn import as_csv
-
-    return as_csv(comparison.trials) if 0 < comparison.trials.height <= _MOST_RUNS else ""
+    return numbers.as_csv(comparison.trials) if 0 < comparison.trials.height <= _MOST_RUNS else ""
 
 
 def settings_json(comparison: Comparison) -> str:

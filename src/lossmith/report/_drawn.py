@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,32 +14,12 @@ from lossmith.compare._spec import Comparison
 from lossmith.report import _curves, _seeds, figures
 from lossmith.report import _wording as wording
 from lossmith.report._canvas import Titles, figure_of, flat
+from lossmith.report._kept_figures import Drawn
+from lossmith.report._numbers import as_csv
 from lossmith.report._quantities import quantity
 from lossmith.report.svg import svg
 
-__all__ = ["Drawn", "as_csv", "drawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One figure of the page.
-
-    Attributes
-    ----------
-    key : str
-        Prefix of its ids.
-    title, description : str
-    markup : Markup
-        The SVG element.
-    data : str
-        Its numbers as CSV, empty where they are too many.
-    """
-
-    key: str
-    title: str
-    description: str
-    markup: Markup
-    data: str
+__all__ = ["drawn"]
 
 
 def drawn(comparison: Comparison) -> dict[str, Drawn]:
@@ -123,18 +101,6 @@ def _curve(comparison: Comparison, name: str) -> str:
         if len(last):
             ends.append(f"{wording.plain(curve.loss)} ends at {np.median(last):.4g}")
     return f"Median over the seeds: {'; '.join(ends)}." if ends else "No finite value."
-
-
-def as_csv(frame: pl.DataFrame) -> str:
-    """Return a frame as CSV, floats with 6 significant digits."""
-    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
-    shown = frame.with_columns(
-        pl.Series(name, [f"{value:.6g}" if value is not None and np.isfinite(value) else "" for value in frame[name]])
-        for name in floats
-    )
-    stream = io.BytesIO()
-    shown.write_csv(stream)
-    return stream.getvalue().decode()
 
 
 def _by_seed(comparison: Comparison, pick: Callable[..., _seeds.Seeds], name: str) -> str:

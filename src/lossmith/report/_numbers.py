@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import polars as pl
+
 from lossmith.compare._spec import Difference, Estimate
 
-__all__ = ["align", "decimals", "difference", "estimate", "interval", "number", "rate", "whole"]
+__all__ = ["align", "as_csv", "decimals", "difference", "estimate", "interval", "number", "rate", "whole"]
 
 _MOST_DECIMALS = 5
 _WITHOUT_INTERVAL = 3
@@ -131,3 +135,15 @@ def align(texts: Sequence[str]) -> list[str]:
     left = max((len(whole_part) for whole_part, _, _ in parts), default=0)
     right = max((len(point + fraction) for _, point, fraction in parts), default=0)
     return [f"{whole_part:>{left}}{point + fraction:<{right}}" for whole_part, point, fraction in parts]
+
+
+def as_csv(frame: pl.DataFrame) -> str:
+    """Return a frame as CSV, floats with 6 significant digits."""
+    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
+    shown = frame.with_columns(
+        pl.Series(name, [f"{value:.6g}" if value is not None and np.isfinite(value) else "" for value in frame[name]])
+        for name in floats
+    )
+    stream = io.BytesIO()
+    shown.write_csv(stream)
+    return stream.getvalue().decode()

@@ -20,15 +20,14 @@ from lossmith.report import _blocks as blocks
 from lossmith.report import _commands as commands
 from lossmith.report import _palette as palette
 from lossmith.report import _wording as wording
-from lossmith.report._drawn import drawn
 from lossmith.report._explained import folds
+from lossmith.report._kept_figures import figures_of
 from lossmith.report._math import mathml
 from lossmith.report._numbers import estimate, number, whole
 from lossmith.report._quantities import find, majority_rate, quantity
 from lossmith.report._recipes import recipes, record, set_up, train_with
 from lossmith.report.factors import factor_tables
 from lossmith.report.formats import render
-from lossmith.report.images import pictures
 
 __all__ = ["embedded", "html", "rendered"]
 
@@ -79,9 +78,9 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
             for code, found in wording.groups(comparison.findings)
         },
         checks=_checks(comparison),
-        figures=drawn(comparison),
+        figures=figures_of(comparison),
         boundary_caption=_boundary_caption(comparison),
-        images=pictures(comparison),
+        images=_pictures(comparison),
         folds=folds(comparison),
         statistics=blocks.statistics(comparison),
         factor_tables=factor_tables(comparison),
@@ -101,6 +100,14 @@ def html(comparison: Comparison, *, now: datetime | None = None) -> str:
         as_markdown=render(comparison, "md"),
         data_block=_data_block(comparison),
     )
+
+
+def _pictures(comparison: Comparison) -> Any:
+    if comparison.pictures is None:
+        return ()
+    from lossmith.report.images import pictures
+
+    return pictures(comparison)
 
 
 def rendered(template: str, *, now: datetime, **context: Any) -> str:
