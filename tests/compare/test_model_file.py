@@ -378,3 +378,37 @@ def test_opening_a_file_imports_nothing(tmp_path):
         [sys.executable, "-c", IMPORTS, str(path)], capture_output=True, text=True, check=False, env=os.environ
     )
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_what_has_no_name_or_is_too_large_is_refused_on_the_way_in(monkeypatch):
+    built = replace(small(), model=replace(small().model, name="mine"))
+    with pytest.raises(InvalidInputError, match=r"model 'mine' is built by a function of yours.*a family of the catalogue.*to_keras"):
+        model_file.to_bytes(built)
+    unknown = replace(small().loss, name="mine")
+    with pytest.raises(InvalidInputError, match=r"loss 'mine' is your own, which a file cannot hold; expected a loss of the catalogue; .*to_keras"):
+        model_file.to_bytes(replace(small(), loss=unknown))
+    length = struct.unpack("<Q", model_file.to_bytes(small())[:8])[0]
+    monkeypatch.setattr(_tensor_file, "MOST_HEADER", length)
+    assert model_file.to_bytes(small())
+    monkeypatch.setattr(_tensor_file, "MOST_HEADER", length - 1)
+    with pytest.raises(InvalidInputError, match=rf"a configuration of {length:,} bytes; expected at most {length - 1:,}; drop columns"):
+        model_file.to_bytes(small())
+
+
+def test_a_configuration_of_which_keras_makes_nothing(monkeypatch):
+    """Keras raises what it likes; a process that cannot use Keras at all says that, and not that the file is damaged."""
+    from lossmith._errors import BackendError
+    from lossmith.compare import networks
+
+    def fails(error: Exception):
+        def shapes(*arguments: object) -> list:
+            raise error
+
+        return shapes
+
+    data = model_file.to_bytes(small())
+    monkeypatch.setattr(networks, "weight_shapes", fails(RuntimeError("no such\nlayer")))
+    assert "mlp:hidden=3 makes no network: no such layer" in refused(data)
+    monkeypatch.setattr(networks, "weight_shapes", fails(BackendError("Keras runs on torch")))
+    with pytest.raises(BackendError, match="Keras runs on torch"):
+        model_file.from_bytes(data)

@@ -278,3 +278,24 @@ def test_pages_of_the_largest_size(tmp_path):
     raw.commit()
     raw.close()
     assert [values for _, values in _carving.carved(path) if len(values) == 2] == [[1, "x" * 70_000], [2, "y"]]
+
+
+def test_a_check_of_all_pages_that_fails_itself(place, tmp_path, monkeypatch):
+    """The tables were read to their ends; what the pages hold beyond them is looked at as well."""
+    from lossmith.compare import repair as module
+
+    class Failing:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+            self.close = connection.close
+
+        def execute(self, statement: str) -> sqlite3.Cursor:
+            if "integrity_check" in statement:
+                raise sqlite3.DatabaseError("disk I/O error")
+            return self._connection.execute(statement)
+
+    looked = []
+    monkeypatch.setattr(module, "connect", lambda path, real=module.connect, **options: Failing(real(path, **options)))
+    monkeypatch.setattr(module, "carved", lambda path, real=module.carved: looked.append(path) or real(path))
+    found = repair(place, to=tmp_path / "new.db")
+    assert looked == [place] and check(found.path) == (3, 6, 2) and found.lost == ()

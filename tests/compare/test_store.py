@@ -314,3 +314,13 @@ def test_rows_are_records(place):
         row = store.run(1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.run = 2
+
+
+def test_some_groups_by_their_keys(place):
+    with Store.open(place) as store:
+        run = store.create_run(**RUN)
+        for number, key in enumerate("abc"):
+            store.save_group(run, key, {"n": np.array([number])})
+        found = store.groups(run, ["c", "a", "never stored"])
+        assert {key: arrays["n"].tolist() for key, arrays in found.items()} == {"a": [0], "c": [2]}
+        assert list(store.groups(run)) == ["a", "b", "c"] and store.groups(run, []) == {}

@@ -132,3 +132,15 @@ def test_archives(tmp_path, monkeypatch):
         _bounded.check_archive(place)
     with pytest.raises(DataError, match="is a damaged archive"):
         _bounded.check_archive(tmp_path / "none")
+
+
+def test_standard_input_may_be_a_pipe():
+    """Rows that somebody pipes in on purpose: the one pipe that is read."""
+    end, other = os.pipe()
+    os.close(other)
+    try:
+        with pytest.raises(DataError, match="is a pipe or a device"):
+            _bounded.check_regular(f"/dev/fd/{end}")
+    finally:
+        os.close(end)
+    _bounded.check_regular("/dev/stdin")

@@ -257,3 +257,18 @@ def test_a_database_of_something_else_is_not_brought_up_to_date(tmp_path, newer)
     with pytest.raises(StoreError, match="database of something else"):
         Store.open(tmp_path / "other.db")
     assert version(tmp_path / "other.db") == 1
+
+
+def test_a_step_that_ends_the_transaction_itself(place, newer, monkeypatch):
+    """Some failures, a full disk among them, make SQLite roll back by itself: there is nothing left to roll back then."""
+    rows = sqlite3.connect(place)
+    before = rows.execute("SELECT id, name FROM runs").fetchall()
+    rows.close()
+    doubled = "INSERT OR ROLLBACK INTO runs SELECT * FROM runs"
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", {1: ("UPDATE runs SET name = 'moved'", doubled)})
+    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
+        Store.open(place)
+    assert version(place) == 1
+    rows = sqlite3.connect(place)
+    assert rows.execute("SELECT id, name FROM runs").fetchall() == before
+    rows.close()

@@ -22,6 +22,7 @@ _NO_SEPARATOR = "\x1f"  # does not occur in text: one column
 _SAMPLE = 200_000  # characters from which the separator is chosen
 _SAMPLE_ROWS = 500
 MOST_COLUMNS = 65_536  # each takes memory of its own, however short its cells
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
 
 
@@ -46,7 +47,7 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     Raises
     ------
     DataError
-        A header without rows, columns of one name, rows of different lengths, quotes that never close.
+        No cell with anything in it, a header without rows, columns of one name, rows of different lengths, quotes that never close.
     """
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")
@@ -68,6 +69,8 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     frame, plain_quotes = _parse(text, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
     blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
+    if blank.all():  # separators, quotes, blanks and marks of byte order alone
+        raise empty(name)
     if blank.any():
         n_inside = int(blank[: 1 + int(np.flatnonzero(~blank)[-1])].sum())
         frame = frame.filter(~blank)
@@ -94,6 +97,11 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     return Delimited(frame, separator, named, tuple(decisions))
 
 
+def empty(name: str) -> DataError:
+    """Return the error for a table without a cell."""
+    return DataError(f"{name!r} is empty", expected="a table with a header line and rows", advice="check the path")
+
+
 def _rows(text: str, separator: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
 
@@ -109,7 +117,10 @@ def _sniff(text: str) -> tuple[str, int, int]:
         try:
             rows = _rows(blanks if separator == " " else sample, separator)[:_SAMPLE_ROWS]
         except csv.Error:
-            continue
+            try:
+                rows = _rows(_shortened(text, separator)[:_SAMPLE], separator)[:_SAMPLE_ROWS]
+            except csv.Error:  # quotes that do not close
+                continue
         if not rows:
             continue
         below = rows[1:] or rows  # a header may have a name less
@@ -166,15 +177,29 @@ def _quoting(frame: pl.DataFrame) -> bool:
 
 def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:
     """Return line number and length of the first line below the first one with another number of cells, or zeros."""
+    try:
+        return _first_of_length(text, separator, width)
+    except csv.Error:
+        short = _shortened(text, separator)
+    try:
+        return _first_of_length(short, separator, width)
+    except csv.Error:  # quotes that do not close
+        return 0, 0
+
+
+def _shortened(text: str, separator: str) -> str:
+    """Return a text with short cells in place of those beyond what the csv module takes; lines and cells stay what they are."""
+    short = _QUOTED_CELL.sub(lambda found: '"' + "\n" * found[0].count("\n") + '"', text)
+    return re.sub(rf'[^{re.escape(separator)}"\r\n]{{1000,}}', "x", short)
+
+
+def _first_of_length(text: str, separator: str, width: int) -> tuple[int, int]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     line = 1
-    try:
-        for row in reader:
-            if row and len(row) != width and line > 1:
-                return line, len(row)
-            line = reader.line_num + 1
-    except csv.Error:
-        return 0, 0
+    for row in reader:
+        if row and len(row) != width and line > 1:
+            return line, len(row)
+        line = reader.line_num + 1
     return 0, 0
 
 

@@ -116,9 +116,7 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
     if data.startswith(b"\x1f\x8b"):
         data = unpacked(data, name=str(path))
     if not data.strip():
-        raise DataError(
-            f"{str(path)!r} is empty", expected="a table with a header line and rows", advice="check the path"
-        )
+        raise _delimited.empty(str(path))
     if data.startswith((b"PAR1", b"ARROW1")) or place.suffix.lower() in {".parquet", ".feather", ".arrow"}:
         frame, kind = _columnar(data, str(path))
         return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), shown(path))
