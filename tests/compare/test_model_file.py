@@ -382,16 +382,23 @@ def test_opening_a_file_imports_nothing(tmp_path):
 
 def test_what_has_no_name_or_is_too_large_is_refused_on_the_way_in(monkeypatch):
     built = replace(small(), model=replace(small().model, name="mine"))
-    with pytest.raises(InvalidInputError, match=r"model 'mine' is built by a function of yours.*a family of the catalogue.*to_keras"):
+    with pytest.raises(
+        InvalidInputError, match=r"model 'mine' is built by a function of yours.*a family of the catalogue.*to_keras"
+    ):
         model_file.to_bytes(built)
     unknown = replace(small().loss, name="mine")
-    with pytest.raises(InvalidInputError, match=r"loss 'mine' is your own, which a file cannot hold; expected a loss of the catalogue; .*to_keras"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"loss 'mine' is your own, which a file cannot hold; expected a loss of the catalogue; .*to_keras",
+    ):
         model_file.to_bytes(replace(small(), loss=unknown))
     length = struct.unpack("<Q", model_file.to_bytes(small())[:8])[0]
     monkeypatch.setattr(_tensor_file, "MOST_HEADER", length)
     assert model_file.to_bytes(small())
     monkeypatch.setattr(_tensor_file, "MOST_HEADER", length - 1)
-    with pytest.raises(InvalidInputError, match=rf"a configuration of {length:,} bytes; expected at most {length - 1:,}; drop columns"):
+    with pytest.raises(
+        InvalidInputError, match=rf"a configuration of {length:,} bytes; expected at most {length - 1:,}; drop columns"
+    ):
         model_file.to_bytes(small())
 
 

@@ -66,7 +66,20 @@ def test_this_process_under_another_name():
         assert not is_alive(json.dumps({**own, **change})), change
 
 
-@pytest.mark.parametrize("damaged", ["", "damaged", "[]", "null", "3", "{}", '{"pid": "x", "started": 1, "boot": 1}', '{"pid": 1}', '{"pid": null, "started": 1, "boot": 1}'])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "damaged",
+        "[]",
+        "null",
+        "3",
+        "{}",
+        '{"pid": "x", "started": 1, "boot": 1}',
+        '{"pid": 1}',
+        '{"pid": null, "started": 1, "boot": 1}',
+    ],
+)
 def test_what_is_no_identity_is_nobody(damaged):
     assert not is_alive(damaged)
 

@@ -82,7 +82,9 @@ def test_a_packed_file_of_another_content(small_mnist: Path, name: str) -> None:
 @pytest.mark.parametrize("change", [{"n_train": 69, "n_test": 31}, {"n_test": 29}, {"shape": (28, 28, 3)}])
 def test_a_set_of_other_sizes_is_refused(small_mnist: Path, monkeypatch: pytest.MonkeyPatch, change: dict) -> None:
     monkeypatch.setitem(IMAGE_SETS._records, "mnist", replace(IMAGE_SETS["mnist"], **change))
-    with pytest.raises(DataError, match=r"mnist with images of shape \(100, 28, 28, 1\) and 100 labels; .*fetch it again"):
+    with pytest.raises(
+        DataError, match=r"mnist with images of shape \(100, 28, 28, 1\) and 100 labels; .*fetch it again"
+    ):
         data.load("mnist", data_dir=small_mnist)
 
 
@@ -185,7 +187,11 @@ def test_soft_labels_are_fetched_where_they_are_not(truth: np.ndarray, tmp_path:
 
     monkeypatch.setattr(_downloads, "download", fetched)
     assert data.load("cifar10h").n_samples == 30
-    assert asked["file"] == "cifar10h-probs.npy" and asked["sha256"] == _human_labels.SHA_H and asked["address"].startswith("https://")
+    assert (
+        asked["file"] == "cifar10h-probs.npy"
+        and asked["sha256"] == _human_labels.SHA_H
+        and asked["address"].startswith("https://")
+    )
     # a hair's breadth beside 1 is rounding, more is not
     for factor, good in ((1 + 5e-7, True), (1 + 2e-6, False), (1 - 2e-6, False)):
         np.save(place, np.full((30, 10), 0.1 * factor))
@@ -207,18 +213,35 @@ def test_noisy_labels(truth: np.ndarray, tmp_path: Path) -> None:
     assert np.array_equal(dataset.target, truth)
     assert any("'worse' of people, 10.0% of them wrong" in said for said in dataset.decisions)
     parts = data.split(dataset, seed=2)
-    assert [(rows[0], rows[-1]) for rows in (parts.train, parts.validation, parts.test)] == [(0, 49), (50, 69), (70, 99)]
+    assert [(rows[0], rows[-1]) for rows in (parts.train, parts.validation, parts.test)] == [
+        (0, 49),
+        (50, 69),
+        (70, 99),
+    ]
     assert not parts.redrawn
-    assert any("0.0% of them wrong" in said for said in data.load("cifar10n:labels=random3", data_dir=tmp_path).decisions)
-    for wrong in (noisy[:69], noisy.astype(float), np.where(noisy == 3, 10, noisy), noisy.astype(int) - 1, noisy[:, None]):
+    assert any(
+        "0.0% of them wrong" in said for said in data.load("cifar10n:labels=random3", data_dir=tmp_path).decisions
+    )
+    for wrong in (
+        noisy[:69],
+        noisy.astype(float),
+        np.where(noisy == 3, 10, noisy),
+        noisy.astype(int) - 1,
+        noisy[:, None],
+    ):
         np.savez(place, worse_label=wrong)
-        with pytest.raises(DataError, match=r"cifar10n_labels_derived\.npz of shape .*; expected \(70,\) classes 0 to 9"):
+        with pytest.raises(
+            DataError, match=r"cifar10n_labels_derived\.npz of shape .*; expected \(70,\) classes 0 to 9"
+        ):
             data.load("cifar10n", data_dir=tmp_path)
 
 
 def test_noisy_labels_that_are_nowhere(truth: np.ndarray, tmp_path: Path) -> None:
     for folder in (None, tmp_path):
-        with pytest.raises(DataError, match=r"cifar10n_labels_derived\.npz is not on this machine; .*--data-dir or in LOSSMITH_DATA.*pickle alone"):
+        with pytest.raises(
+            DataError,
+            match=r"cifar10n_labels_derived\.npz is not on this machine; .*--data-dir or in LOSSMITH_DATA.*pickle alone",
+        ):
             data.load("cifar10n", data_dir=folder)
 
 
@@ -251,7 +274,9 @@ def test_keras_is_loaded_with_its_backend_named_first(monkeypatch: pytest.Monkey
         if chosen:
             monkeypatch.setenv("KERAS_BACKEND", chosen)
         monkeypatch.delitem(_downloads.sys.modules, "keras", raising=False)
-        monkeypatch.setattr("builtins.__import__", lambda name, *rest, real=__import__: fake if name == "keras" else real(name, *rest))
+        monkeypatch.setattr(
+            "builtins.__import__", lambda name, *rest, real=__import__: fake if name == "keras" else real(name, *rest)
+        )
         assert _downloads._keras() is fake and _downloads.os.environ["KERAS_BACKEND"] == wanted
 
 

@@ -59,7 +59,9 @@ def test_a_cell_beyond_what_the_csv_module_takes(tmp_path):
 BIG = "a" * 140_000  # beyond the 131,072 characters that Python's csv module takes
 
 
-@pytest.mark.parametrize("cell", [BIG, f'"{BIG}"', f'"{BIG},\n{BIG}"', '"' + "x,y\n" * 50_000 + '"', '"' + '""' * 70_000 + '"'])
+@pytest.mark.parametrize(
+    "cell", [BIG, f'"{BIG}"', f'"{BIG},\n{BIG}"', '"' + "x,y\n" * 50_000 + '"', '"' + '""' * 70_000 + '"']
+)
 def test_lines_below_a_large_cell_are_looked_at_as_well(cell):
     """A short line would else be filled up in silence, and a cell of many lines be taken for many rows."""
     lines = cell.count("\n")
@@ -76,12 +78,28 @@ def test_a_large_cell_in_quotes_that_never_close():
         _delimited.read_delimited(f'a,b\n"1",\n"{BIG},3\n4,5\n', name="t")
 
 
+def test_many_lines_below_a_quote_that_never_closes():
+    """More than the csv module takes as one cell: the quote is a character, and the separator still separates."""
+    found = _delimited.read_delimited('a,b\n1,\n"' + "x,y\n" * 40_000, name="t")
+    assert found.frame.rows()[:3] == [("1", None), ('"x', "y"), ("x", "y")] and found.frame.height == 40_001
+    assert found.separator == "," and found.decisions == (
+        "Quotes do not close, so they are read as ordinary characters.",
+    )
+    with pytest.raises(DataError, match="quotes in 't' do not match, first in line 3"):
+        _delimited.read_delimited('a,b\n"1",\n"' + "x,y\n" * 40_000, name="t")
+
+
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
-@pytest.mark.parametrize("text", ["", "\n\n", ",,\n,,\n", ";", "\t\t\n\t\t\n", '"",""\n"",""\n', '""', "\u3000", "\xa0,\xa0\n", "\u2028", "\ufeff"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", ",,\n,,\n", ";", "\t\t\n\t\t\n", '"",""\n"",""\n', '""', "\u3000", "\xa0,\xa0\n", "\u2028", "\ufeff"],
+)
 def test_a_table_without_a_cell_is_empty(tmp_path, text, codec):
     path = tmp_path / "t.csv"
     path.write_bytes((b"\xfe\xff" if codec == "utf-16-be" else b"") + text.encode(codec))
-    with pytest.raises(DataError, match=r"t\.csv' is empty; expected a table with a header line and rows; check the path"):
+    with pytest.raises(
+        DataError, match=r"t\.csv' is empty; expected a table with a header line and rows; check the path"
+    ):
         _files.read_table(path)
 
 

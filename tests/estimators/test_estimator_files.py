@@ -144,14 +144,26 @@ def test_parameters_of_every_kind_come_back(tmp_path):
     assert again["random_state"] == 4 and again["centers"].tolist() == [[0.0] * 4, [1.0] * 4]
 
 
-@pytest.mark.parametrize("labels", [np.array(["a", "ä"]), np.array([1, 2]), np.array([True, False]), np.array([0.5, 2.0], np.float32), np.array([3], np.uint8)])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["a", "ä"]),
+        np.array([1, 2]),
+        np.array([True, False]),
+        np.array([0.5, 2.0], np.float32),
+        np.array([3], np.uint8),
+    ],
+)
 def test_labels_come_back_with_their_type(labels):
     again = files.labels_from(json.loads(json.dumps(files.labels_of(labels))))
     assert again.tolist() == labels.tolist() and again.dtype.kind == labels.dtype.kind
     assert again.dtype == labels.dtype or labels.dtype.kind == "U"
 
 
-@pytest.mark.parametrize("value, words", [(["text", "a", 3], "neither texts nor numbers"), (["|O", 1], "type object"), (["<U3", "a"], "type <U3")])
+@pytest.mark.parametrize(
+    "value, words",
+    [(["text", "a", 3], "neither texts nor numbers"), (["|O", 1], "type object"), (["<U3", "a"], "type <U3")],
+)
 def test_labels_of_a_strange_type(value, words):
     with pytest.raises(ValueError, match=words):
         files.labels_from(value)

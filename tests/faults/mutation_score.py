@@ -171,7 +171,18 @@ def run_tests(module: str, *plugins: object) -> int:
     os.dup2(null, 1)
     os.dup2(null, 2)
     tests = [str(ROOT / "tests" / name) for name in SUBJECTS[module]]
-    options = ("-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain", "--no-header", "-W", "ignore", "--rootdir", str(ROOT))
+    options = (
+        "-q",
+        "-x",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        "--assert=plain",
+        "--no-header",
+        "--rootdir",
+        str(ROOT),
+    )
     return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
@@ -204,7 +215,14 @@ def reached(module: str) -> tuple[dict[int, list[str]], dict[str, float]] | None
             code = run_tests(module, noted)
             cover.stop()
             lines = cover.get_data().contexts_by_lineno(str(path_of(module)))
-            note.write_text(json.dumps([{line: [one for one in tests if one] for line, tests in lines.items() if "" not in tests}, noted.seconds]))
+            note.write_text(
+                json.dumps(
+                    [
+                        {line: [one for one in tests if one] for line, tests in lines.items() if "" not in tests},
+                        noted.seconds,
+                    ]
+                )
+            )
             return code
 
         if in_fork(work, 600):
@@ -220,7 +238,7 @@ def survives(module: str, text: str, seconds: dict[str, float]) -> bool:
         sys.meta_path.insert(0, Changed(f"lossmith.{module}", path_of(module), text))
         return run_tests(module, Chosen(seconds))
 
-    return not in_fork(work, 20 + 4 * sum(seconds.values()))
+    return not in_fork(work, 8 + 4 * sum(seconds.values()))
 
 
 def measured(module: str, sample: int, seed: int) -> dict[str, Any] | None:
@@ -259,10 +277,17 @@ def page(record: dict[str, Any]) -> str:
         same, open_ = judged(module, one["lived"])
         noticed = one["tried"] - len(one["lived"])
         totals.update({"mutants": one["mutants"], "tried": one["tried"], "noticed": noticed, "same": len(same)})
-        rows.append(f"| `{module}` | {one['mutants']} | {one['tried']} | {noticed} | {len(same)} | {noticed / one['tried']:.0%} | {noticed / (one['tried'] - len(same)):.0%} |")
-        lists += [f"| `{module}` | `{words.replace('|', chr(92) + '|')}` | {same.get(words, 'not noticed')} |" for words in one["lived"]]
+        rows.append(
+            f"| `{module}` | {one['mutants']} | {one['tried']} | {noticed} | {len(same)} | {noticed / one['tried']:.0%} | {noticed / (one['tried'] - len(same)):.0%} |"
+        )
+        lists += [
+            f"| `{module}` | `{words.replace('|', chr(92) + '|')}` | {same.get(words, 'not noticed')} |"
+            for words in one["lived"]
+        ]
     plain, fair = totals["noticed"] / totals["tried"], totals["noticed"] / (totals["tried"] - totals["same"])
-    rows.append(f"| **together** | **{totals['mutants']:,}** | **{totals['tried']:,}** | **{totals['noticed']:,}** | **{totals['same']}** | **{plain:.1%}** | **{fair:.1%}** |")
+    rows.append(
+        f"| **together** | **{totals['mutants']:,}** | **{totals['tried']:,}** | **{totals['noticed']:,}** | **{totals['same']}** | **{plain:.1%}** | **{fair:.1%}** |"
+    )
     days = sorted({one["day"] for one in record.values()})
     return "\n".join([
         "# Planted faults", "",

@@ -49,7 +49,9 @@ def test_numbers_of_numpy_are_numbers_and_a_generator_has_moved_on(model, tmp_pa
 @pytest.mark.parametrize("value", [print, {1, 2}, float("inf"), float("nan"), 1j])
 def test_what_a_file_cannot_hold_is_refused_on_the_way_in(value, tmp_path):
     other = VariationalAutoencoder(**TINY).fit(X).set_params(learning_rate=value)
-    with pytest.raises(InvalidInputError, match="a vae with a parameter that a file cannot hold: .*; expected texts and finite numbers"):
+    with pytest.raises(
+        InvalidInputError, match="a vae with a parameter that a file cannot hold: .*; expected texts and finite numbers"
+    ):
         _files.save(other, tmp_path / "a")
     assert not list(tmp_path.iterdir())
 
@@ -67,7 +69,10 @@ FORGED = {
     "a weight of another shape": (lambda c, t: t.update(weight_0000=np.zeros((9, 9), np.float32)), "damaged: "),
     "a shape of texts": (lambda c, t: c["learned"].update(shape="4"), "damaged: "),
     "learned as a number": (lambda c, t: c.update(learned=3), "damaged: "),
-    "numbers of two parts": (lambda c, t: t.update(more=np.zeros(2, np.complex64)), "it holds an unexpected array 'more'"),
+    "numbers of two parts": (
+        lambda c, t: t.update(more=np.zeros(2, np.complex64)),
+        "it holds an unexpected array 'more'",
+    ),
 }
 
 

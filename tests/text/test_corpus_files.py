@@ -20,17 +20,24 @@ VERSE = "to be or not to be, "
 @pytest.fixture
 def model() -> LanguageModel:
     architecture = Architecture(3, "simple_rnn", (2,), 0)
-    return LanguageModel(architecture, Vocabulary("char", ("a", "b", "\n")), initial_weights(architecture, seed=0), {"n": 1})
+    return LanguageModel(
+        architecture, Vocabulary("char", ("a", "b", "\n")), initial_weights(architecture, seed=0), {"n": 1}
+    )
 
 
 def test_tokens_that_a_model_does_not_know():
     words = Vocabulary("word", (UNKNOWN, "a", "b"))
     assert words.encode("a b c", strict=False).tolist() == [1, 0, 2, 0, 0]
-    with pytest.raises(InvalidInputError, match=r"text with ' ', 'c', unknown to the model; expected words of its training text; leave them out"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"text with ' ', 'c', unknown to the model; expected words of its training text; leave them out",
+    ):
         words.encode("a b c")
     letters = Vocabulary("char", ("a",))
     for strict in (True, False):  # without a token for what is unknown there is nothing to put in its place
-        with pytest.raises(InvalidInputError, match=r"text with 'b', 'c', 'd', 'e', 'f' and 2 more, unknown .*; expected characters of"):
+        with pytest.raises(
+            InvalidInputError, match=r"text with 'b', 'c', 'd', 'e', 'f' and 2 more, unknown .*; expected characters of"
+        ):
             letters.encode("hgfedcba", strict=strict)
     with pytest.raises(InvalidInputError, match=r"text with 'b', 'c', 'd', 'e', 'f', unknown"):
         letters.encode("fedcba")
@@ -100,7 +107,10 @@ def test_a_corpus_says_what_was_left_out():
 def test_the_least_text():
     """200 to train on and 2 held out, and not one fewer of either."""
     assert len(make_corpus(("ab" * 200)[:222], validation=0.099).train) == 200
-    with pytest.raises(DataError, match=r"a text of 221 characters of which 0\.099 is held out; expected at least 200 to train on and 2"):
+    with pytest.raises(
+        DataError,
+        match=r"a text of 221 characters of which 0\.099 is held out; expected at least 200 to train on and 2",
+    ):
         make_corpus(("ab" * 200)[:221], validation=0.099)
     assert len(make_corpus("ab" * 200, validation=0.005).validation) == 2
     with pytest.raises(DataError, match="2 held out"):
@@ -139,7 +149,9 @@ def test_shares_that_hold_out_nothing_or_all(share):
 def test_a_model_is_its_file(model, tmp_path):
     model.save(tmp_path / "m")
     again = LanguageModel.load(tmp_path / "m")
-    assert again.vocabulary == model.vocabulary and again.architecture == model.architecture and again.record == {"n": 1}
+    assert (
+        again.vocabulary == model.vocabulary and again.architecture == model.architecture and again.record == {"n": 1}
+    )
     assert all(np.array_equal(again.weights[name], value) for name, value in model.weights.items())
 
 
@@ -161,7 +173,10 @@ FORGED = {
     "a cell that is none": (lambda c, t: c.update(cell="os.system"), "damaged"),
     "a weight less": (lambda c, t: t.pop("dense/bias"), "weights do not fit"),
     "a weight more": (lambda c, t: t.update(more=np.zeros(1, np.float32)), "weights do not fit"),
-    "a weight of double precision": (lambda c, t: t.update({"dense/bias": np.zeros(3)}), "dense/bias holds what is no finite number"),
+    "a weight of double precision": (
+        lambda c, t: t.update({"dense/bias": np.zeros(3)}),
+        "dense/bias holds what is no finite number",
+    ),
     "a weight that is no number": (
         lambda c, t: t.update({"dense/bias": np.array([0, np.nan, 0], np.float32)}),
         "dense/bias holds what is no finite number of single precision",

@@ -119,8 +119,8 @@ def _sniff(text: str) -> tuple[str, int, int]:
         except csv.Error:
             try:
                 rows = _rows(_shortened(text, separator)[:_SAMPLE], separator)[:_SAMPLE_ROWS]
-            except csv.Error:  # quotes that do not close
-                continue
+            except csv.Error:  # quotes that do not close are ordinary characters
+                rows = [line.split(separator) for line in sample.splitlines()[:_SAMPLE_ROWS]]
         if not rows:
             continue
         below = rows[1:] or rows  # a header may have a name less

@@ -218,5 +218,5 @@ def _eight_bits(picture: Any) -> Any:
     from PIL import Image
 
     values = np.asarray(picture, dtype=np.float64)
-    scale = 1.0 if not values.size or values.max() <= 255 else 257.0
+    scale = 1.0 if values.max() <= 255 else 257.0
     return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
