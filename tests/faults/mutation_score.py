@@ -274,7 +274,7 @@ def page(record: dict[str, Any]) -> str:
         if module not in record:
             continue
         one = record[module]
-        same, open_ = judged(module, one["lived"])
+        same, _ = judged(module, one["lived"])
         noticed = one["tried"] - len(one["lived"])
         totals.update({"mutants": one["mutants"], "tried": one["tried"], "noticed": noticed, "same": len(same)})
         rows.append(
