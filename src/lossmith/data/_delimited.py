@@ -63,10 +63,13 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
         )
     if header_width > width:
         raise _irregular(1, header_width, width, name)
-    # the parser takes a short line below, but not at the top
-    head, newline, rest = text.partition("\n")
-    text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
-    frame, plain_quotes = _parse(text, separator, width, name)
+    if header_width < width:  # the parser takes a short line below, but not at the top
+        head, newline, rest = text.partition("\n")
+        text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
+        del rest
+    data = text.encode()
+    del text  # one copy is enough while the cells are found
+    frame, plain_quotes = _parse(data, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
     blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
     if blank.all():  # separators, quotes, blanks and marks of byte order alone
@@ -76,7 +79,7 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
         frame = frame.filter(~blank)
         if n_inside:
             decisions.append(f"{n_inside:,} empty line{'s are' if n_inside > 1 else ' is'} left out.")
-    _check_lengths(frame.slice(1), text, separator, name, plain_quotes=plain_quotes)
+    _check_lengths(frame.slice(1), data, separator, name, plain_quotes=plain_quotes)
     first = [(cell or "").strip() for cell in frame.row(0)]
     named = _is_header(first, frame.slice(1, _SAMPLE_ROWS), known)
     if named:
@@ -136,8 +139,7 @@ def _sniff(text: str) -> tuple[str, int, int]:
     return separator, *fits[separator][1:]
 
 
-def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
-    data = text.encode()
+def _parse(data: bytes, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
     schema = {f"column_{number}": pl.String for number in range(1, width + 1)}
     for quote in ('"', None):
         try:
@@ -154,6 +156,7 @@ def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFra
         if quote is None and _quoting(frame):
             break
         return frame, quote is None
+    text = data.decode()
     line, length = _first_irregular(text, separator, width)
     odd = next((number for number, row in enumerate(text.splitlines(), 1) if row.count('"') % 2), 0)
     if odd and line in (0, odd):
@@ -203,11 +206,11 @@ def _first_of_length(text: str, separator: str, width: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _check_lengths(frame: pl.DataFrame, text: str, separator: str, name: str, *, plain_quotes: bool) -> None:
+def _check_lengths(frame: pl.DataFrame, data: bytes, separator: str, name: str, *, plain_quotes: bool) -> None:
     # a short row is filled with nulls by the parser; only a null in the last column can hide one
     if plain_quotes or frame.width == 1 or not frame.to_series(frame.width - 1).null_count():
         return
-    line, length = _first_irregular(text, separator, frame.width)
+    line, length = _first_irregular(data.decode(), separator, frame.width)
     if line:
         raise _irregular(line, length, frame.width, name)
 

@@ -1,0 +1,513 @@
+"""How much memory readers take, against the size that a file declares: `python tests/fuzz/memory.py --report docs/fuzzing.md`.
+
+A sound file of each kind and size, and one whose header declares far more than it holds, is read in a process of its own, after
+a small one was read there, so that what is loaded late is loaded. What counts is by how much the memory that the process
+holds grew at its peak: the file's bytes, what is unpacked, and the result. It is divided by what the file declares to hold,
+or by its own size where that is larger. The table replaces the section of that name in the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import gzip
+import io
+import json
+import os
+import platform
+import re
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+SIZES = (1, 8, 32)  # MiB
+SMALL = 1 / 32
+MOST = 2.0
+HEADING = "## Memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A reader of sizes that files declare.
+
+    Attributes
+    ----------
+    what : str
+    write : callable
+        `write(path, size)` writes a sound file that declares about `size` bytes, and returns how many it declares.
+    read : callable
+    forge : callable or None
+        `forge(path)` writes a file that declares far more than it holds.
+    suffix : str
+    why : str
+        Why it takes more than twice what is declared, where it does.
+    most : float
+        MiB of the largest file.
+    """
+
+    what: str
+    write: Callable[[Path, int], int]
+    read: Callable[[Path], Any]
+    forge: Callable[[Path], None] | None
+    suffix: str = ""
+    why: str = ""
+    most: float = SIZES[-1]
+
+
+def numbers(size: int, kind: Any = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 200, size // np.dtype(kind).itemsize).astype(kind)
+
+
+# tables
+
+
+def frame(size: int) -> Any:
+    import polars as pl
+
+    rng = np.random.default_rng(0)
+    rows = size // 32
+    return pl.DataFrame({name: rng.normal(size=rows) for name in ("a", "b", "c")} | {"y": np.arange(rows) % 2})
+
+
+def csv(path: Path, size: int) -> int:
+    frame(size // 2).write_csv(path)
+    return path.stat().st_size
+
+
+def packed_csv(path: Path, size: int) -> int:
+    stream = io.BytesIO()
+    frame(size // 2).write_csv(stream)
+    path.write_bytes(gzip.compress(stream.getvalue(), 1))
+    return len(stream.getvalue())
+
+
+def read_table(path: Path) -> Any:
+    from lossmith.data import _files
+
+    return _files.read_table(path)
+
+
+def long_cell(path: Path) -> None:
+    path.write_bytes(b"a,y\n" + b"1,0\n" * 1000 + b'"' + b"1,1\n" * 500_000)
+
+
+def bomb(path: Path) -> None:
+    from hostile_bytes import gzip_bomb
+
+    path.write_bytes(gzip_bomb())
+
+
+def packed(path: Path, size: int) -> int:
+    path.write_bytes(gzip.compress(numbers(size).tobytes(), 1))
+    return size
+
+
+def unpack(path: Path) -> Any:
+    from lossmith.data import _bounded
+
+    return _bounded.unpacked(_bounded.read_whole(path), name="t")
+
+
+def columnar(kind: str, compression: str) -> Callable[[Path, int], int]:
+    def write(path: Path, size: int) -> int:
+        made = frame(size)
+        getattr(made, f"write_{kind}")(path, compression=compression)
+        return int(made.estimated_size())
+
+    return write
+
+
+def read_columnar(path: Path) -> Any:
+    from lossmith.data import _files
+
+    return _files.read_columnar(path)
+
+
+def large_page(path: Path) -> None:
+    from hostile_bytes import page_size, parquet
+
+    path.write_bytes(parquet(change=page_size))
+
+
+def large_buffer(path: Path) -> None:
+    """Every length that the metadata of an Arrow file say is 2^40: it is the only number of eight bytes in there with its value."""
+    columnar("ipc", "uncompressed")(path, 2**16)
+    data = bytearray(path.read_bytes())
+    for found in re.finditer(re.escape(struct.pack("<q", 2**16 // 32 * 8)), bytes(data)):
+        data[found.start() : found.end()] = struct.pack("<q", 2**40)
+    path.write_bytes(data)
+
+
+# images
+
+
+def idx(path: Path, size: int) -> int:
+    rows = size // 784
+    path.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", rows, 28, 28) + numbers(rows * 784).tobytes())
+    return rows * 784
+
+
+def packed_idx(path: Path, size: int) -> int:
+    declared = idx(path, size)
+    path.write_bytes(gzip.compress(path.read_bytes(), 1))
+    return declared
+
+
+def read_idx(path: Path) -> Any:
+    from lossmith.data import _image_files
+
+    data, _ = _image_files.read_member(path.parent, path.name.partition(".")[0])
+    return _image_files.read_idx(data, name="t")
+
+
+def terabyte_idx(path: Path) -> None:
+    path.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", 10**4, 10**4, 10**4) + bytes(99))
+
+
+def batch(path: Path, size: int) -> int:
+    import pickle
+
+    rows = size // 3072
+    path.write_bytes(
+        pickle.dumps(
+            {"data": numbers(rows * 3072).reshape(rows, 3072), "labels": [place % 10 for place in range(rows)]}, 2
+        )
+    )
+    return rows * 3072
+
+
+def read_batch(path: Path) -> Any:
+    from lossmith.data import _image_files
+
+    data, _ = _image_files.read_member(path.parent, path.name)
+    return _image_files.read_batch(data, name="t")
+
+
+def terabyte_batch(path: Path) -> None:
+    batch(path, 2**16)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"K\x15M\x00\x0c\x86", b"J\xff\xff\xff\x7fM\x00\x0c\x86"))
+
+
+def picture(form: str) -> Callable[[Path, int], int]:
+    def write(path: Path, size: int) -> int:
+        from PIL import Image
+
+        side = int((size / 3) ** 0.5)
+        Image.fromarray(numbers(side * side * 3).reshape(side, side, 3)).save(path, form)
+        return side * side * 3
+
+    return write
+
+
+def read_picture(path: Path) -> Any:
+    from PIL import Image
+
+    from lossmith.data import _image_folder
+
+    with Image.open(path) as known:
+        width, height = known.size
+    _image_folder._survey([path])
+    return _image_folder._pixels(path, height, width, 3)
+
+
+def large_png(path: Path) -> None:
+    from hostile_bytes import png
+
+    path.write_bytes(png(10_000, 6_000))
+
+
+# arrays
+
+
+def npy(path: Path, size: int) -> int:
+    np.save(path, numbers(size, np.int64))
+    return size
+
+
+def read_labels(path: Path) -> Any:
+    from lossmith.data import _human_labels
+
+    return _human_labels._load(path)
+
+
+def npz(path: Path, size: int) -> int:
+    np.savez_compressed(path, x=numbers(size, np.float32), y=np.zeros(4))
+    return size
+
+
+def read_npz(path: Path) -> Any:
+    from lossmith.cli import _set_up
+
+    return _set_up._arrays(path)
+
+
+def header_of_npy(shape: str) -> bytes:
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def terabyte_npy(path: Path) -> None:
+    path.write_bytes(header_of_npy("(99999999, 99999)") + bytes(99))
+
+
+def terabyte_npz(path: Path) -> None:
+    from hostile_bytes import zipped
+
+    path.write_bytes(zipped({"x.npy": header_of_npy("(99999999, 99999)"), "y.npy": header_of_npy("(2,)") + bytes(16)}))
+
+
+# models
+
+
+def tensors(path: Path, size: int) -> int:
+    from lossmith import _tensor_file
+
+    path.write_bytes(_tensor_file.pack({}, {"a": numbers(size, np.float32)}, format="f"))
+    return size
+
+
+def read_tensors(path: Path) -> Any:
+    from lossmith import _tensor_file
+
+    return _tensor_file.read(path, format="f")
+
+
+def endless_header(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 2**62) + b"{" + bytes(400))
+
+
+def larger_tensor(path: Path) -> None:
+    """The header says of every array that it is larger by far, and where it ends."""
+    tensors(path, 2**16)
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + length])
+    for name in header.keys() - {"__metadata__"}:
+        header[name] |= {"shape": [2**38], "data_offsets": [0, 2**40]}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+
+
+def network(path: Path, size: int) -> int:
+    """A network as a file of lossmith declares it: one hidden layer, as wide as its size wants it."""
+    from dataclasses import replace
+
+    from lossmith.compare import model_file
+    from trained_runs import ended
+
+    small = ended("circles", losses="hinge", model="mlp:hidden=3", epochs=1).model("hinge")
+    width = int((size / 4) ** 0.5)
+    model = small.model.configured(hidden=f"{width}x{width}")
+    shapes = [(2, width), (width,), (width, width), (width,), (width, 1), (1,)]
+    weights = tuple(np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in shapes)
+    path.write_bytes(model_file.to_bytes(replace(small, model=model, weights=weights)))
+    return sum(value.nbytes for value in weights)
+
+
+def read_network(path: Path) -> Any:
+    from lossmith.compare import model_file
+
+    return model_file.load(path)
+
+
+def wide_network(path: Path) -> None:
+    """Layers of a million by a million units, declared by a file with the weights of three."""
+    from lossmith import _tensor_file
+    from lossmith.compare import model_file
+
+    network(path, 2**12)
+    configuration, arrays = _tensor_file.read(path, format=model_file.FORMAT)
+    configuration["model"]["values"]["hidden"] = "1000000x1000000"
+    path.write_bytes(_tensor_file.pack(configuration, arrays, format=model_file.FORMAT))
+
+
+def rbf(path: Path, size: int) -> int:
+    from lossmith.estimators import RBFNetworkRegressor
+
+    centers = numbers(size // 2, np.float64).reshape(-1, 64)
+    rows = np.random.default_rng(0).normal(size=(80, 64))
+    model = RBFNetworkRegressor(centers=centers[:16], width=1.0, random_state=0).fit(rows, rows[:, 0])
+    data = _estimator(model, centers)
+    path.write_bytes(data)
+    return len(data)
+
+
+def _estimator(model: Any, centers: np.ndarray) -> bytes:
+    """Return the file of a network with more centers than it was trained with."""
+    from lossmith import _tensor_file
+    from lossmith.estimators import _files
+
+    configuration, arrays = _tensor_file.unpack(_files.to_bytes(model), format=_files.FORMAT)
+    many = len(centers)
+    for name, value in arrays.items():
+        axes = [many if side == 16 else side for side in value.shape]
+        arrays[name] = np.resize(value, axes)
+    arrays["learned/centers"] = centers
+    arrays["parameter/centers"] = centers
+    return _tensor_file.pack(configuration, arrays, format=_files.FORMAT)
+
+
+def read_estimator(path: Path) -> Any:
+    from lossmith.estimators import load
+
+    return load(path)
+
+
+READERS: dict[str, Weighed] = {
+    "csv": Weighed("CSV", csv, read_table, long_cell, ".csv"),
+    "csv.gz": Weighed("CSV, packed by gzip", packed_csv, read_table, bomb, ".csv.gz"),
+    "gzip": Weighed("gzip, unpacked alone", packed, unpack, bomb, ".gz"),
+    "parquet": Weighed("Parquet, zstd", columnar("parquet", "zstd"), read_columnar, large_page, ".parquet"),
+    "plain.parquet": Weighed("Parquet, not packed", columnar("parquet", "uncompressed"), read_columnar, large_page, ".parquet"),
+    "arrow": Weighed("Arrow IPC", columnar("ipc", "uncompressed"), read_columnar, large_buffer, ".arrow"),
+    "zstd.arrow": Weighed("Arrow IPC, zstd", columnar("ipc", "zstd"), read_columnar, large_buffer, ".arrow"),
+    "idx": Weighed("IDX", idx, read_idx, terabyte_idx),
+    "idx.gz": Weighed("IDX, packed", packed_idx, read_idx, bomb, ".gz"),
+    "batch": Weighed("pickle batches (CIFAR)", batch, read_batch, terabyte_batch),
+    "npy": Weighed("npy of labels", npy, read_labels, terabyte_npy, ".npy", most=8),
+    "npz": Weighed("npz to lint", npz, read_npz, terabyte_npz, ".npz"),
+    "png": Weighed("PNG", picture("PNG"), read_picture, large_png, ".png"),
+    "jpeg": Weighed("JPEG", picture("JPEG"), read_picture, None, ".jpg"),
+    "tensors": Weighed("model file: its arrays", tensors, read_tensors, larger_tensor),
+    "network": Weighed("model file of a network", network, read_network, wide_network),
+    "estimator": Weighed("model file of an RBF network", rbf, read_estimator, endless_header),
+}  # fmt: skip
+
+
+def held(what: str) -> int:
+    """Return the memory that this process holds (VmRSS) or has held at most (VmHWM), in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(what):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f"the system does not tell {what}")
+
+
+def weigh(name: str, path: Path, small: Path) -> dict[str, Any]:
+    """Read a file in this process, and return by how many bytes it grew at most, and what became of it."""
+    import gc
+
+    from lossmith._errors import LossmithError
+
+    reader = READERS[name]
+    for _ in range(2):
+        reader.read(small)
+    gc.collect()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**31, used + 2**31))
+    Path("/proc/self/clear_refs").write_text("5")
+    before = held("VmRSS")
+    began = time.perf_counter()
+    try:
+        kept = reader.read(path)
+        said = ""
+    except LossmithError as error:
+        kept, said = None, str(error)
+    grown = held("VmHWM") - before
+    return {"grown": grown, "said": said, "seconds": time.perf_counter() - began, "kept": kept is not None}
+
+
+def measured(name: str, folder: Path) -> dict[str, Any]:
+    """Return what a reader takes of files of every size, each in a process of its own."""
+    reader = READERS[name]
+    paths = {}
+    for label, size in ((f"{size:g}", size) for size in (SMALL, *SIZES) if size <= reader.most):
+        (folder / label).mkdir()
+        path = folder / label / f"t{reader.suffix}"
+        paths[label] = (path, reader.write(path, int(size * 2**20)))
+    if reader.forge:
+        (folder / "forged").mkdir()
+        reader.forge(folder / "forged" / f"t{reader.suffix}")
+        paths["forged"] = (folder / "forged" / f"t{reader.suffix}", 0)
+    small, found = paths.pop(f"{SMALL:g}")[0], {}
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "POLARS_MAX_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        **os.environ,
+    }
+    for label, (path, declared) in paths.items():
+        command = [sys.executable, str(HERE / "memory.py"), "--worker", name, str(path), str(small)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            raise RuntimeError(f"{name} {label}: {done.stderr[-2000:]}")
+        one = json.loads(done.stdout.splitlines()[-1])
+        if label != "forged" and one["said"]:
+            raise RuntimeError(f"{name} {label}: a sound file is refused: {one['said']}")
+        if label == "forged" and not one["said"] and name not in ("csv",):
+            raise RuntimeError(f"{name}: a forged file is accepted")
+        size = max(declared, path.stat().st_size)
+        found[label] = {**one, "size": size, "ratio": one["grown"] / size}
+    return found
+
+
+def section(found: dict[str, Any], *, day: str) -> str:
+    """Return the table as Markdown."""
+    rows, above = [], []
+    for name, reader in READERS.items():
+        if name not in found:
+            continue
+        one = found[name]
+        cells = [f"{one[str(size)]['ratio']:.1f}" if str(size) in one else "" for size in SIZES]
+        forged = f"{one['forged']['grown'] / 2**20:.0f} MiB" if "forged" in one else ""
+        rows.append(f"| {reader.what} | {' | '.join(cells)} | {forged} |")
+        if max(each["ratio"] for label, each in one.items() if label not in ("1", "forged")) > MOST:
+            above.append(f"- {reader.what}: {reader.why or 'not explained'}")
+    return "\n".join([
+        HEADING, "",
+        "By how much the memory of a process grows at its peak while a file is read, its bytes, what is unpacked and the result together, in multiples of the size that the file",
+        f"declares (of its own, where that is larger); and what a file takes that declares gigabytes or terabytes and holds kilobytes. Measured on {day} with Python {platform.python_version()} by",
+        "`python tests/fuzz/memory.py --report docs/fuzzing.md`.", "",
+        f"| reader | {' | '.join(f'{size} MiB' for size in SIZES)} | forged |", f"| --- |{' ---: |' * (len(SIZES) + 1)}", *rows, "",
+        *(["More than twice, from 8 MiB on:", "", *above, ""] if above else []),
+    ])  # fmt: skip
+
+
+def placed(page: str, text: str) -> str:
+    """Return a page with its section about memory replaced, or put before the list of what was found."""
+    pattern = re.compile(rf"^{HEADING}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    if pattern.search(page):
+        return pattern.sub(lambda _: text + "\n", page, count=1)
+    place = page.find("\n## ") + 1 or len(page)
+    return page[:place] + text + "\n" + page[place:]
+
+
+def main() -> int:
+    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "faults")]
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(weigh(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="names of readers, separated by commas")
+    parser.add_argument("--report", type=Path, default=None, help="put the table into this page")
+    asked = parser.parse_args()
+    found = {}
+    for name in [name for name in asked.only.split(",") if name] or list(READERS):
+        with tempfile.TemporaryDirectory() as folder:
+            found[name] = measured(name, Path(folder))
+        words = (
+            f"{label}: {one['ratio']:.2f}" if label != "forged" else f"forged: {one['grown'] / 2**20:.0f} MiB"
+            for label, one in found[name].items()
+        )
+        print(f"{name:14}", ", ".join(words), flush=True)
+    if asked.report:
+        day = datetime.datetime.now(datetime.UTC).date().isoformat()
+        asked.report.write_text(
+            placed(asked.report.read_text(encoding="utf-8"), section(found, day=day)), encoding="utf-8"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
