@@ -241,11 +241,27 @@ def survives(module: str, text: str, seconds: dict[str, float]) -> bool:
     return not in_fork(work, 8 + 4 * sum(seconds.values()))
 
 
-def measured(module: str, sample: int, seed: int) -> dict[str, Any] | None:
-    """Return what became of the mutants of a module; None where its tests fail without any change."""
+def of_line(words: str) -> str:
+    """Return what was changed, without the number of its line."""
+    return words.partition(": ")[2]
+
+
+def measured(module: str, sample: int, seed: int, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return what became of the mutants of a module; None where its tests fail without any change.
+
+    With what was found `before`, only the mutants that lived are tried again: tests that were added meanwhile cannot make up
+    for one that was noticed. A mutant of a line that is written otherwise now counts no more.
+    """
     source = path_of(module).read_text()
     every = mutants(source)
     chosen = random.Random(seed).sample(every, min(sample, len(every)))
+    if before is not None:
+        left = collections.Counter(map(of_line, before["lived"]))
+        chosen = []
+        for words, text in every:
+            if left[of_line(words)]:
+                left[of_line(words)] -= 1
+                chosen.append((words, text))
     found = reached(module)
     if found is None:
         return None
@@ -256,14 +272,15 @@ def measured(module: str, sample: int, seed: int) -> dict[str, Any] | None:
         near = {name: seconds[name] for name in lines.get(int(words.partition(":")[0]), ())}
         if (not near or survives(module, text, near)) and survives(module, text, seconds):
             lived.append(words)
-    return {"mutants": len(every), "tried": len(chosen), "lived": lived, "seed": seed, "seconds": sum(seconds.values()),
+    tried = len(chosen) if before is None else before["tried"] - len(before["lived"]) + len(chosen)
+    return {"mutants": len(every), "tried": tried, "lived": lived, "seed": seed, "seconds": sum(seconds.values()),
             "day": datetime.datetime.now(datetime.UTC).date().isoformat()}  # fmt: skip
 
 
 def judged(module: str, lived: list[str]) -> tuple[dict[str, str], list[str]]:
     """Return the survivors that change nothing anybody could see, with reasons, and the others."""
     known = EQUIVALENT.get(module, {})
-    same = {words: known[words.partition(": ")[2]] for words in lived if words.partition(": ")[2] in known}
+    same = {words: known[of_line(words)] for words in lived if of_line(words) in known}
     return same, [words for words in lived if words not in same]
 
 
@@ -311,6 +328,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=10**9, help="begin no further module after this time")
     parser.add_argument("--record", type=Path, default=None, help="JSON file that keeps what was found of each module")
+    parser.add_argument("--again", action="store_true", help="try those of the record that lived once more")
     parser.add_argument("--report", type=Path, default=None, help="write the page from the record, and from this run")
     asked = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -322,8 +340,10 @@ def main() -> int:
     for module in [] if asked.sample <= 0 else [name for name in asked.only.split(",") if name] or list(SUBJECTS):
         if time.monotonic() > until:
             break
+        if asked.again and not record.get(module, {}).get("lived"):
+            continue
         began = time.monotonic()
-        found = measured(module, asked.sample, asked.seed)
+        found = measured(module, asked.sample, asked.seed, record[module] if asked.again else None)
         if found is None:
             bad += 1
             print(f"{module}: its tests fail without any change", flush=True)
