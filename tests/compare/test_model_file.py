@@ -419,3 +419,31 @@ def test_a_configuration_of_which_keras_makes_nothing(monkeypatch):
     monkeypatch.setattr(networks, "weight_shapes", fails(BackendError("Keras runs on torch")))
     with pytest.raises(BackendError, match="Keras runs on torch"):
         model_file.from_bytes(data)
+
+
+def test_what_the_checks_of_a_configuration_accept():
+    """At every limit, and one beyond it."""
+    from lossmith.compare import _model_schema as schema
+
+    cases = (
+        (schema.whole(1), [1, 2**53], [0, 2**53 + 1, True, 1.0, "1", None]),
+        (schema.text, ["", "ä" * schema.LONGEST_TEXT], ["a" * (schema.LONGEST_TEXT + 1), "\ud800", 3, None]),
+        (schema.flag, [True, False], [0, 1, "true", None]),
+        (schema.finite, [0, -1.5, 10**300], [True, float("inf"), float("nan"), 10**400, "1"]),
+        (schema.positive, [1e-300, 3], [0, -1.0, True]),
+        (schema.nothing, [None], [0, "", False]),
+        (schema.one_of("a", "b"), ["a", "b"], ["c", None]),
+        (schema.many(schema.flag, least=1), [[True], [True, True]], [[], [1], (True,), None]),
+        (schema.many(schema.text, different=True), [[], ["a", "b"]], [["a", "a"]]),
+        (schema.named(schema.flag), [{}, {"a": True}], [{"a": 1}, {"\ud800": True}, {3: True}, []]),
+        (schema.either(schema.flag, schema.nothing), [True, None], [1, "x"]),
+        (schema.typed, [True, 0.5, "a.b-c+d_9", "x" * 10_000], ["", "a b", "x" * 10_001, None, float("nan"), []]),
+        (schema.record({"a": schema.flag}), [{"a": True}], [{}, {"a": 1}, {"a": True, "b": 1}, None]),
+    )  # fmt: skip
+    for check, accepted, refused_ in cases:
+        for value in accepted:
+            check(value, "here")
+        for value in refused_:
+            with pytest.raises(schema.ConfigurationError, match=r"^here"):
+                check(value, "here")
+    assert (schema.LONGEST_TEXT, schema.MOST_ITEMS) == (100_000, 1_000_000)

@@ -319,3 +319,11 @@ def test_the_size_of_pages_is_taken_from_a_header_that_is_one(tmp_path):
         assert _carving._page_size(b"", bytes(8) + right.to_bytes(4, "big")) == right
         header = b"SQLite format 3\0" + (1 if right == 65536 else right).to_bytes(2, "big") + bytes(2)
         assert _carving._page_size(header, b"") == right
+
+
+def test_pages_of_a_sound_store_are_not_searched(place, tmp_path, monkeypatch):
+    """Runs that were deleted not long ago come back from pages alone."""
+    from lossmith.compare import repair as module
+
+    monkeypatch.setattr(module, "carved", lambda path: pytest.fail("its tables are whole"))
+    assert check(repair(place, to=tmp_path / "new.db").path) == (3, 6, 2)

@@ -209,11 +209,23 @@ def test_every_count_comes_back(tmp_path, name):
         other = after.columns[key]
         assert other.edges.tolist() == column.edges.tolist() and other.cells.tolist() == column.cells.tolist()
         assert dict(other.levels) == dict(column.levels)
-        for field in ("kind", "dtype", "n", "notation", "rule", "missing", "invalid", "infinite", "mean", "squares", "counter"):
+        for field in (
+            "kind",
+            "dtype",
+            "n",
+            "notation",
+            "rule",
+            "missing",
+            "invalid",
+            "infinite",
+            "mean",
+            "squares",
+            "counter",
+        ):
             assert getattr(other, field) == getattr(column, field), (key, field)
         if column.ordered and column.present > column.infinite:
             assert (other.low, other.high) == (column.low, column.high)
-    with pytest.raises(DataError, match="no file .*; expected a profile; make one: lossmith drift profile"):
+    with pytest.raises(DataError, match=r"no file .*; expected a profile; make one: lossmith drift profile"):
         drift.Profile.read(tmp_path / f"none-{name}")
 
 

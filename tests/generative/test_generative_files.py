@@ -50,7 +50,8 @@ def test_numbers_of_numpy_are_numbers_and_a_generator_has_moved_on(model, tmp_pa
 def test_what_a_file_cannot_hold_is_refused_on_the_way_in(value, tmp_path):
     other = VariationalAutoencoder(**TINY).fit(X).set_params(learning_rate=value)
     with pytest.raises(
-        InvalidInputError, match=r"a vae with a parameter that a file cannot hold: .*; expected texts and finite numbers"
+        InvalidInputError,
+        match=r"a vae with a parameter that a file cannot hold: .*; expected texts and finite numbers",
     ):
         _files.save(other, tmp_path / "a")
     assert not list(tmp_path.iterdir())
