@@ -12,6 +12,7 @@ import argparse
 import datetime
 import json
 import os
+import platform
 import re
 import resource
 import subprocess
