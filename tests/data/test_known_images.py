@@ -293,3 +293,30 @@ def test_a_download_into_the_folder_of_keras(monkeypatch: pytest.MonkeyPatch, tm
     assert _downloads.download("https://a/b", file="a.npy", sha256="0" * 64, variable="a") == tmp_path / "a.npy"
     assert asked["cache_dir"] == tmp_path / "home" / "datasets" and asked["cache_dir"].is_dir()
     assert (asked["file_hash"], asked["hash_algorithm"], asked["cache_subdir"]) == ("0" * 64, "sha256", "lossmith")
+
+
+@pytest.mark.parametrize(
+    "name, n_train, n_test, shape, validation",
+    [
+        ("cifar10", 50_000, 10_000, (32, 32, 3), 10_000),
+        ("mnist", 60_000, 10_000, (28, 28, 1), 0),
+        ("fashion_mnist", 60_000, 10_000, (28, 28, 1), 0),
+    ],
+)
+def test_sizes_as_they_are_published(name, n_train, n_test, shape, validation) -> None:
+    record = IMAGE_SETS[name]
+    assert (record.n_train, record.n_test, record.shape, record.validation) == (n_train, n_test, shape, validation)
+    assert len(record.class_names) == 10 == len(set(record.class_names))
+    assert (_human_labels.TEST_ROWS, _human_labels.VALIDATION) == (
+        10_000,
+        10_000,
+    )  # those of CIFAR-10H and of CIFAR-10N
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_shares_of_nought_are_shares(truth: np.ndarray, tmp_path: Path, zeros: bool) -> None:
+    """Of about fifty people many agree."""
+    shares = np.eye(10)[truth[70:]] if zeros else np.full((30, 10), 0.1)
+    (tmp_path / "cifar-10h").mkdir()
+    np.save(tmp_path / "cifar-10h" / "cifar10h-probs.npy", shares)
+    assert np.array_equal(data.load("cifar10h", data_dir=tmp_path).soft_target, shares)

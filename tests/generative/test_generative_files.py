@@ -89,6 +89,7 @@ def test_a_forged_file_is_refused(model, tmp_path, name):
 
 
 def test_an_array_beyond_the_limit(model, tmp_path, monkeypatch):
+    assert _files.MOST_ELEMENTS == 2**31
     path = forged(model, lambda c, t: None, tmp_path / "a")
     largest = max(value.size for value in tensor_file.read(path, format=_files.FORMAT)[1].values())
     monkeypatch.setattr(_files, "MOST_ELEMENTS", largest)
