@@ -116,7 +116,7 @@ def unpacked(data: bytes, *, name: str) -> bytes:
         ):  # some programs fill the last block with zeros
             part = zlib.decompressobj(wbits=31)
             while not part.eof:
-                given = part.unconsumed_tail
+                given: bytes | memoryview = part.unconsumed_tail
                 if not given:
                     given = view[place : place + _PIECE]
                     place += len(given)
