@@ -319,6 +319,7 @@ def page(record: dict[str, Any]) -> str:
         f"Measured from {days[0]} to {days[-1]} with Python {platform.python_version()}." if days[0] != days[-1] else f"Measured on {days[0]} with Python {platform.python_version()}.",
         "Where a module has more faults than were planted, those planted were drawn at random. Those that nobody noticed were tried once more after tests had been added for them: what",
         "the tests notice of faults that were never drawn lies between the first try and the last.", "",
+        *([f"Not measured yet: {', '.join(f'`{module}`' for module in SUBJECTS if module not in record)}.", ""] if SUBJECTS.keys() - record else []),
         "| module | possible | noticed at the first try | noticed | of the others, without effect | noticed of those with effect |", "| --- | ---: | ---: | ---: | ---: | ---: |",
         *rows, "",
         "## What was not noticed", "",
