@@ -10,11 +10,12 @@ INSTALL = install() { $(UV) pip install --quiet --python $(BIN)/python --constra
 	{ $(PIP) install --quiet --upgrade "pip>=25.1" && $(PIP) install --quiet --no-compile --constraint constraints.txt "$$@"; }; }; install
 SOURCES := src tests docs $(wildcard benchmarks)
 
-.PHONY: demo test check fix bench docs site clean help
+.PHONY: demo test coverage check fix bench docs site clean help
 
 help:
 	@echo "make demo    compare the losses on circles and write a report"
 	@echo "make test    run the tests (ARGS='-m slow' for the long ones)"
+	@echo "make coverage  whether tests reach every branch of the store and of the readers of files"
 	@echo "make check   format, lint, types, architecture"
 	@echo "make fix     repair format and lint where a machine can"
 	@echo "make bench   measure against Keras and PyTorch"
@@ -80,6 +81,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+coverage: $(VENV)/.test
+	@$(BIN)/python tests/faults/branch_coverage.py $(ARGS)
 
 check: $(VENV)/.check
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -168,3 +168,28 @@ def test_the_commands(store, tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as end:
         main(["runs", "import", "none.parquet", "--store", "third.db"])
     assert end.value.code == 2 and not (tmp_path / "third.db").exists()
+
+
+def test_two_results_are_not_of_one_run(store, tmp_path):
+    """Both fit their checksums, and only one of them can be true."""
+    export_run(2, tmp_path / "run.parquet", store=store)
+    frame = pl.read_parquet(tmp_path / "run.parquet")
+    other = ['{"x": 2}', digest('{"x": 2}'), 3.5, "Use a"]
+    row = ("results", 2, None, json.dumps(other), None, digest(2, *other[1:]))
+    pl.concat([frame, pl.DataFrame([row], schema=SCHEMA, orient="row")]).write_parquet(tmp_path / "run.parquet")
+    with pytest.raises(DataError, match="not of one run"):
+        import_run(tmp_path / "run.parquet", store=tmp_path / "second.db")
+
+
+def test_a_store_is_only_read_when_a_run_goes_out(store, tmp_path, monkeypatch):
+    """It is not brought up to date for it, and none is made where there is none."""
+    from lossmith.compare import _sqlite
+
+    with pytest.raises(StoreError, match="no store"):
+        export_run(1, tmp_path / "run.parquet", store=tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()
+    monkeypatch.setattr(_sqlite, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", {1: ()})
+    with pytest.raises(StoreError, match="has the older version 1"):
+        export_run(1, tmp_path / "run.parquet", store=store)
+    assert not (tmp_path / "run.parquet").exists()

@@ -151,6 +151,8 @@ def _changed(change) -> str:
         (_changed(lambda plain: plain.update(surprise=1)), "surprise"),
         (_changed(lambda plain: plain.update(verdict=7)), "7 where a str belongs"),
         (_changed(lambda plain: plain.update(data=None)), "empty"),
+        (_changed(lambda plain: plain.update(data=[])), r"\[\] where a DataSummary belongs"),
+        (_changed(lambda plain: plain["standings"].append("x")), "'x' where a Standing belongs"),
         (_changed(lambda plain: plain["curves"][0]["values"].update(dtype="O")), "array"),
         (_changed(lambda plain: plain["curves"][0]["values"].update(shape=[3])), "reshape"),
         (_changed(lambda plain: plain["trials"]["types"].update(loss="read_csv")), "column of read_csv"),

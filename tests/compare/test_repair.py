@@ -278,3 +278,52 @@ def test_pages_of_the_largest_size(tmp_path):
     raw.commit()
     raw.close()
     assert [values for _, values in _carving.carved(path) if len(values) == 2] == [[1, "x" * 70_000], [2, "y"]]
+
+
+def test_a_check_of_all_pages_that_fails_itself(place, tmp_path, monkeypatch):
+    """The tables were read to their ends; what the pages hold beyond them is looked at as well."""
+    from lossmith.compare import repair as module
+
+    class Failing:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+            self.close = connection.close
+
+        def execute(self, statement: str) -> sqlite3.Cursor:
+            if "integrity_check" in statement:
+                raise sqlite3.DatabaseError("disk I/O error")
+            return self._connection.execute(statement)
+
+    looked = []
+    monkeypatch.setattr(module, "connect", lambda path, real=module.connect, **options: Failing(real(path, **options)))
+    monkeypatch.setattr(module, "carved", lambda path, real=module.carved: looked.append(path) or real(path))
+    found = repair(place, to=tmp_path / "new.db")
+    assert looked == [place] and check(found.path) == (3, 6, 2) and found.lost == ()
+
+
+def test_the_size_of_pages_is_taken_from_a_header_that_is_one(tmp_path):
+    """Of a file whose header is gone the log says it, whatever stands in the file at that place."""
+    good = bytes([3, 7, 2, 1, 42])
+    log = bytes(8) + (512).to_bytes(4, "big") + bytes(20)
+    frame = (2).to_bytes(4, "big") + bytes(20) + page(good)
+    for start in (b"rubbish", b"SQLite format 4", b"SQLite format 3"):
+        (tmp_path / "a.db").write_bytes(start.ljust(16, b"\0") + (1024).to_bytes(2, "big") + bytes(1024 - 18))
+        (tmp_path / "a.db-wal").write_bytes(log + frame)
+        wanted = [] if start == b"SQLite format 3" else [(7, [42])]
+        assert list(_carving.carved(tmp_path / "a.db"))[:1] == wanted
+    for wrong in (0, 256, 513, 1000, 65535, 131072):  # below 512, no power of two, or too large
+        (tmp_path / "b.db").write_bytes(b"")
+        (tmp_path / "b.db-wal").write_bytes(bytes(8) + wrong.to_bytes(4, "big") + bytes(20) + frame)
+        assert _carving._page_size(b"", (tmp_path / "b.db-wal").read_bytes()) == 4096, wrong
+    for right in (512, 4096, 32768, 65536):
+        assert _carving._page_size(b"", bytes(8) + right.to_bytes(4, "big")) == right
+        header = b"SQLite format 3\0" + (1 if right == 65536 else right).to_bytes(2, "big") + bytes(2)
+        assert _carving._page_size(header, b"") == right
+
+
+def test_pages_of_a_sound_store_are_not_searched(place, tmp_path, monkeypatch):
+    """Runs that were deleted not long ago come back from pages alone."""
+    from lossmith.compare import repair as module
+
+    monkeypatch.setattr(module, "carved", lambda path: pytest.fail("its tables are whole"))
+    assert check(repair(place, to=tmp_path / "new.db").path) == (3, 6, 2)

@@ -314,3 +314,32 @@ def test_rows_are_records(place):
         row = store.run(1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         row.run = 2
+
+
+def test_some_groups_by_their_keys(place):
+    with Store.open(place) as store:
+        run = store.create_run(**RUN)
+        for number, key in enumerate("abc"):
+            store.save_group(run, key, {"n": np.array([number])})
+        found = store.groups(run, ["c", "a", "never stored"])
+        assert {key: arrays["n"].tolist() for key, arrays in found.items()} == {"a": [0], "c": [2]}
+        assert list(store.groups(run)) == ["a", "b", "c"] and store.groups(run, []) == {}
+
+
+def test_a_run_that_is_not_there_is_named_by_every_verb(place):
+    """Never an empty answer: who asks for another run should hear which there are."""
+    with Store.open(place) as store:
+        store.create_run(**RUN)
+        for verb in (
+            lambda: store.group_keys(9),
+            lambda: store.groups(9),
+            lambda: store.result(9),
+            lambda: store.run(9),
+            lambda: store.rows(9),
+            lambda: store.reopen(9),
+            lambda: store.delete(9),
+            lambda: store.finish(9, "{}", 1.0),
+            lambda: store.save_group(9, "a", {"n": np.arange(2)}),
+        ):
+            with pytest.raises(StoreError, match=r"no run 9 in .*; expected one of 1; see lossmith runs list"):
+                verb()

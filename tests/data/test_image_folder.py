@@ -182,3 +182,55 @@ def test_folders_are_classes_where_each_holds_enough(tmp_path):
     assert not holds_classes(tmp_path)
     with pytest.raises(DataError, match="'three' has 2 rows"):
         data.load(tmp_path)
+
+
+def test_grey_of_sixteen_bits_is_told_from_grey_of_eight(folder: Path) -> None:
+    """White is 65,535 where a value is above 255, and 255 where none is."""
+    for largest, wanted in ((255, [0, 100, 255]), (256, [0, 0, 0]), (65_535, [0, 0, 255])):
+        picture = Image.fromarray(np.array([[0, 100, largest]], np.uint16))
+        picture.save(folder / "cat" / "0.png")
+        assert _image_folder._pixels(folder / "cat" / "0.png", 1, 3, 1)[0, :, 0].tolist() == wanted
+        assert _image_folder._survey([folder / "cat" / "0.png"])[1] == 1
+    for value, wanted in ((3.7, 3), (-5.0, 0)):
+        picture = Image.fromarray(np.array([[value]], np.float32))
+        assert np.asarray(_image_folder._eight_bits(picture)).tolist() == [[wanted]]
+
+
+def test_how_much_room_pictures_may_take(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number times height times width times channels, and not one byte more."""
+    monkeypatch.setattr(_image_folder, "ROOM", 12 * 5 * 4 * 3)
+    assert data.load(folder).n_samples == 12
+    monkeypatch.setattr(_image_folder, "ROOM", 12 * 5 * 4 * 3 - 1)
+    with pytest.raises(
+        DataError, match="12 pictures of 5 x 4 pixels; expected at most 0 GiB together; give a smaller size"
+    ):
+        data.load(folder)
+
+
+def test_the_size_of_most_pictures() -> None:
+    from collections import Counter
+
+    assert _image_folder._common_size(Counter({(7, 900): 3})) == (7, 900)
+    assert _image_folder._common_size(Counter({(10, 20): 2, (30, 5): 1})) == (10, 20)
+    assert _image_folder._common_size(Counter({(10, 20): 1, (30, 5): 1})) == (10, 5)
+    assert _image_folder._common_size(Counter({(1, 1000): 1, (1, 2000): 1})) == (1, 64)
+    assert _image_folder._common_size(Counter({(1000, 1): 2, (2000, 1): 1})) == (64, 1)
+    assert _image_folder._common_size(Counter({(64, 64): 2, (2, 2): 1})) == (64, 64)
+
+
+def test_what_was_decided_about_pictures(folder: Path) -> None:
+    said = data.load(folder).decisions
+    assert not any("scaled" in one or "grey" in one or "shine" in one for one in said)
+    assert any(
+        "Pictures of 1 sizes are scaled to 8 x 6 pixels." in one
+        for one in data.load_image_folder(folder, size=(8, 6)).decisions
+    )
+    assert not any("scaled" in one for one in data.load_image_folder(folder, size=(5, 4)).decisions)
+
+
+def test_the_most_pixels_of_one_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_image_folder, "PIXELS", 20)
+    assert data.load(folder).n_samples == 12
+    monkeypatch.setattr(_image_folder, "PIXELS", 19)
+    with pytest.raises(DataError, match=r"has 4 x 5 pixels; expected at most 19 pixels; scale it down"):
+        data.load(folder)

@@ -131,3 +131,18 @@ def test_states_of_arrays():
         with pytest.raises(DataError, match="holds no plain data"):
             read_plain_pickle(filled(shape, kind, data), name="t")
     assert read_plain_pickle(filled((1, 1, 1, 2), TYPE, b"U\x02xy"), name="t")["d"].shape == (1, 1, 1, 2)
+
+
+def test_arrays_filled_with_what_is_no_state():
+    """A type that is none, bytes that are none, and a state that is no tuple."""
+    start = b"\x80\x02}U\x01dcnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR"
+    kind = b"cnumpy\ndtype\nU\x02u1\x85R"
+    assert read_plain_pickle(start + b"(K\x01K\x02\x85" + kind + b"\x89U\x02abtbs.", name="t")["d"].tolist() == [97, 98]
+    for state, words in (
+        (b"(K\x01K\x02\x85K\x01\x89U\x02abtb", "an array without a type or without bytes"),
+        (b"(K\x01K\x02\x85" + kind + b"\x89K\x02tb", "an array without a type or without bytes"),
+        (b"](K\x01K\x02\x85" + kind + b"\x89U\x02abeb", "it fills a list as if it were a tuple"),
+        (b"K\x01b", "it fills a int as if it were a tuple"),
+    ):
+        with pytest.raises(DataError, match=words):
+            read_plain_pickle(start + state + b"s.", name="t")

@@ -56,6 +56,66 @@ def test_a_cell_beyond_what_the_csv_module_takes(tmp_path):
         data.load(path, target="y")
 
 
+BIG = "a" * 140_000  # beyond the 131,072 characters that Python's csv module takes
+
+
+@pytest.mark.parametrize(
+    "cell", [BIG, f'"{BIG}"', f'"{BIG},\n{BIG}"', '"' + "x,y\n" * 50_000 + '"', '"' + '""' * 70_000 + '"']
+)
+def test_lines_below_a_large_cell_are_looked_at_as_well(cell):
+    """A short line would else be filled up in silence, and a cell of many lines be taken for many rows."""
+    lines = cell.count("\n")
+    good = _delimited.read_delimited(f"a,b,c\n1,2,\n{cell},2,3\n4,5,6\n", name="t").frame
+    assert good.rows()[0] == ("1", "2", None) and good.rows()[2] == ("4", "5", "6") and good.height == 3
+    assert good["a"][1] == (cell[1:-1].replace('""', '"') if cell[0] == '"' else cell)
+    with pytest.raises(DataError, match=rf"line {4 + lines:,} of 't' has 2 cells where most lines have 3"):
+        _delimited.read_delimited(f"a,b,c\n1,2,\n{cell},2,3\n4,5\n", name="t")
+
+
+def test_a_large_cell_in_quotes_that_never_close():
+    """No line can be told from another: one row of cells as they stand, or a line that says so."""
+    with pytest.raises(DataError, match="quotes in 't' do not match, first in line 3"):
+        _delimited.read_delimited(f'a,b\n"1",\n"{BIG},3\n4,5\n', name="t")
+
+
+def test_many_lines_below_a_quote_that_never_closes():
+    """More than the csv module takes as one cell: the quote is a character, and the separator still separates."""
+    found = _delimited.read_delimited('a,b\n1,\n"' + "x,y\n" * 40_000, name="t")
+    assert found.frame.rows()[:3] == [("1", None), ('"x', "y"), ("x", "y")] and found.frame.height == 40_001
+    assert found.separator == "," and found.decisions == (
+        "Quotes do not close, so they are read as ordinary characters.",
+    )
+    with pytest.raises(DataError, match="quotes in 't' do not match, first in line 3"):
+        _delimited.read_delimited('a,b\n"1",\n"' + "x,y\n" * 40_000, name="t")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", ",,\n,,\n", ";", "\t\t\n\t\t\n", '"",""\n"",""\n', '""', "\u3000", "\xa0,\xa0\n", "\u2028", "\ufeff"],
+)
+def test_a_table_without_a_cell_is_empty(tmp_path, text, codec):
+    path = tmp_path / "t.csv"
+    path.write_bytes((b"\xfe\xff" if codec == "utf-16-be" else b"") + text.encode(codec))
+    with pytest.raises(
+        DataError, match=r"t\.csv' is empty; expected a table with a header line and rows; check the path"
+    ):
+        _files.read_table(path)
+
+
+def test_text_that_is_no_table_in_any_way():
+    """Polars refuses text after a closing quote; without quotes as such another cell would keep its own."""
+    with pytest.raises(DataError, match="'t' cannot be read as a table; expected delimited text; check its quotes"):
+        _delimited.read_delimited('a,b\n"x"y,2\n"q",3\n', name="t")
+
+
+def test_a_header_above_a_column_without_a_value():
+    """Nothing is known of the names: the other columns tell, and an empty one says nothing either way."""
+    found = _delimited.read_delimited("a,b,c\n1,,3\n2,,4\n", name="t")
+    assert found.named and found.frame.columns == ["a", "b", "c"] and found.frame["b"].to_list() == [None, None]
+    assert not _delimited.read_delimited("5,,x\n1,,3\n2,,4\n", name="t").named
+
+
 def test_a_column_without_a_value_does_not_hide_the_header(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x,empty,y\n" + "".join(f"{number},,{number % 2}\n" for number in range(30)))

@@ -183,3 +183,127 @@ def test_places_of_a_monitor(tmp_path):
     monitor(tmp_path / "m.db")
     with pytest.raises(StoreError, match="holds a monitor already"):
         _state.create(tmp_path / "m.db")
+
+
+STRANGE = pl.DataFrame(
+    {
+        "x": [*np.linspace(0, 1, 58), np.inf, None],
+        "infinite": [np.inf] * 60,
+        "empty": pl.Series([None] * 60, dtype=pl.Float64),
+        "c": ["a", "b", None] * 20,
+        "yes": [True, False] * 30,
+        "n": np.arange(60) % 7,
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.parquet"])
+def test_every_count_comes_back(tmp_path, name):
+    """Infinite, missing and no values at all, categories and texts: field by field, in either kind of file."""
+    before = drift.profile(STRANGE)
+    assert _profile_file.write(before, tmp_path / "new" / name) == tmp_path / "new" / name
+    after = drift.Profile.read(tmp_path / "new" / name)
+    assert (after.name, after.n_rows, tuple(after.notes)) == (before.name, before.n_rows, tuple(before.notes))
+    assert list(after.columns) == list(before.columns)
+    for key, column in before.columns.items():
+        other = after.columns[key]
+        assert other.edges.tolist() == column.edges.tolist() and other.cells.tolist() == column.cells.tolist()
+        assert dict(other.levels) == dict(column.levels)
+        for field in (
+            "kind",
+            "dtype",
+            "n",
+            "notation",
+            "rule",
+            "missing",
+            "invalid",
+            "infinite",
+            "mean",
+            "squares",
+            "counter",
+        ):
+            assert getattr(other, field) == getattr(column, field), (key, field)
+        if column.ordered and column.present > column.infinite:
+            assert (other.low, other.high) == (column.low, column.high)
+    with pytest.raises(DataError, match=r"no file .*; expected a profile; make one: lossmith drift profile"):
+        drift.Profile.read(tmp_path / f"none-{name}")
+
+
+def test_what_json_says_of_a_profile():
+    """What is at its default is left out, and no number is written that JSON lacks."""
+    plain = json.loads(drift.profile(STRANGE).to_json(), parse_constant=lambda word: pytest.fail(word))
+    assert (plain["format"], plain["version"], plain["rows"]) == ("lossmith drift profile", 2, 60)
+    columns = {one["name"]: one for one in plain["columns"]}
+    assert columns["x"]["infinite"] == 1 == columns["x"]["missing"] and columns["infinite"]["infinite"] == 60
+    assert "low" not in columns["infinite"] and "low" not in columns["empty"] and columns["x"]["low"] == 0.0
+    assert not any("levels" in one for name, one in columns.items() if name in ("x", "infinite", "empty", "n"))
+    for one in plain["columns"]:
+        # the shorter of both ways to write edges, and never both of them
+        assert not {"edges", "edges64"} <= one.keys()
+        if "edges" in one:
+            text = json.dumps(one["edges"], separators=(",", ":"))
+            assert len(base64.b64encode(np.array(one["edges"]).tobytes())) + 2 >= len(text)
+    assert json.dumps(plain, ensure_ascii=False, separators=(",", ":")) == drift.profile(STRANGE).to_json().strip()
+
+
+def test_a_profile_without_rows_is_one(tmp_path):
+    """Zero rows are a number of rows; fewer are not."""
+    plain = {"format": "lossmith drift profile", "version": 2, "name": "t", "rows": 0, "notes": [], "columns": []}
+    assert _profile_file.from_json(json.dumps(plain)).n_rows == 0
+    with pytest.raises(ValueError, match="fewer rows than none"):
+        _profile_file.from_json(json.dumps({**plain, "rows": -1}))
+    with pytest.raises(ValueError, match="of version 3, this lossmith reads 2"):
+        _profile_file.from_json(json.dumps({**plain, "version": 3}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda column: column.update(edges=[0.5, 0.5], cells=[20, 20, 20]),
+        lambda column: column.update(edges=[], cells=[30, 30]),
+        lambda column: column.update(edges=[0.5], cells=[-1, 61]),
+    ],
+)
+def test_edges_and_cells_that_do_not_fit(change):
+    plain = json.loads(json.dumps(PLAIN))
+    column = plain["columns"][0]
+    column.pop("edges64", None)
+    change(column)
+    with pytest.raises(ValueError, match="does not add up"):
+        _profile_file.from_json(json.dumps(plain))
+
+
+@pytest.mark.parametrize("levels", [{"a": -1, "b": 41, "c": 20}, {"a": 19.5, "b": 20.5, "c": 20}])
+def test_levels_are_counts(levels):
+    plain = json.loads(json.dumps(PLAIN))
+    plain["columns"][2]["levels"] = levels
+    with pytest.raises(ValueError, match="does not add up"):
+        _profile_file.from_json(json.dumps(plain))
+
+
+def test_a_text_that_mentions_a_profile_is_none(tmp_path):
+    (tmp_path / "t.csv").write_text("lossmith drift profile,1\n")
+    (tmp_path / "t.json").write_text('{"format": "another"}')
+    (tmp_path / "p.json").write_text('\n {"format": "lossmith drift profile"}')
+    assert [_profile_file.is_profile(tmp_path / name) for name in ("t.csv", "t.json", "p.json")] == [False, False, True]
+
+
+def test_sizes_of_a_parquet_file_are_looked_at_first(tmp_path, monkeypatch):
+    def refuse(path):
+        raise DataError(f"{path.name} lies")
+
+    drift.profile(FRAME).save(tmp_path / "p.parquet")
+    monkeypatch.setattr(_profile_file, "check_parquet_file", refuse)
+    with pytest.raises(DataError, match=r"p\.parquet lies"):
+        drift.Profile.read(tmp_path / "p.parquet")
+
+
+def test_a_parquet_file_that_lacks_what_it_should_say(tmp_path):
+    place = tmp_path / "p.parquet"
+    drift.profile(FRAME).save(place)
+    frame, meta = pl.read_parquet(place), pl.read_parquet_metadata(place)
+    whole = {key: meta[key] for key in ("format", "version", "name", "rows", "notes")}
+    for gone, words in (("rows", "fewer rows than none"), ("format", "something else"), ("name", "name")):
+        frame.write_parquet(place, metadata={key: value for key, value in whole.items() if key != gone})
+        with pytest.raises(DataError, match=f"is no profile: .*{words}"):
+            drift.Profile.read(place)

@@ -178,3 +178,24 @@ def test_trees_of_histogram_boosting():
         binned_left_cat_bitsets=tree.binned_left_cat_bitsets,
     )
     assert not classical_file._is_sound_predictor(other, 5)
+
+
+def test_trees_are_found_wherever_they_are():
+    """In arrays of objects, mappings, lists and parts, each once; what surrounds them says how many inputs they have."""
+    tree = classical("tree").estimator("multiclass").fit(X, Y).tree_
+    stump = HistGradientBoostingClassifier(max_iter=1).fit(X, Y)._predictors[0][0]
+    objects = np.empty((1, 2), object)
+    objects[0] = [tree, "text"]
+    part = SimpleNamespace(n_features_in_=4, inside=[stump])
+    odd = SimpleNamespace(n_features_in_="4", inside=[stump])
+    for value, wanted in (
+        (objects, [-1]),
+        (np.arange(3), []),
+        ({"a": {"b": tree}, "c": b"x"}, [-1]),
+        ((tree, [tree]), [-1]),
+        (part, [4]),
+        (odd, [7]),
+        (SimpleNamespace(n_features_in_=2, part=part), [4]),
+        (3.5, []),
+    ):
+        assert [n for _, n in classical_file._trees(value, set(), 7)] == wanted

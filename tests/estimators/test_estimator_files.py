@@ -130,3 +130,40 @@ def test_foreign_files(tmp_path):
     path.write_bytes((8).to_bytes(8, "little") + json.dumps([1, 2, 3])[:8].encode())
     with pytest.raises(ModelFileError):
         load(path)
+
+
+def test_parameters_of_every_kind_come_back(tmp_path):
+    """Losses by their names, numbers of NumPy as numbers, lists of numbers as arrays."""
+    from lossmith import losses
+
+    model = RBFNetworkRegressor(n_centers=np.int64(3), random_state=4).fit(X, X[:, 0])
+    model.set_params(loss=losses.get("huber:delta=2"), centers=[[0.0] * 4, [1.0] * 4])
+    model.save(tmp_path / "a")
+    again = load(tmp_path / "a").get_params()
+    assert again["loss"] == "huber:delta=2" and again["n_centers"] == 3 and type(again["n_centers"]) is int
+    assert again["random_state"] == 4 and again["centers"].tolist() == [[0.0] * 4, [1.0] * 4]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["a", "ä"]),
+        np.array([1, 2]),
+        np.array([True, False]),
+        np.array([0.5, 2.0], np.float32),
+        np.array([3], np.uint8),
+    ],
+)
+def test_labels_come_back_with_their_type(labels):
+    again = files.labels_from(json.loads(json.dumps(files.labels_of(labels))))
+    assert again.tolist() == labels.tolist() and again.dtype.kind == labels.dtype.kind
+    assert again.dtype == labels.dtype or labels.dtype.kind == "U"
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [(["text", "a", 3], "neither texts nor numbers"), (["|O", 1], "type object"), (["<U3", "a"], "type <U3")],
+)
+def test_labels_of_a_strange_type(value, words):
+    with pytest.raises(ValueError, match=words):
+        files.labels_from(value)

@@ -257,3 +257,42 @@ def test_a_database_of_something_else_is_not_brought_up_to_date(tmp_path, newer)
     with pytest.raises(StoreError, match="database of something else"):
         Store.open(tmp_path / "other.db")
     assert version(tmp_path / "other.db") == 1
+
+
+def test_a_step_that_ends_the_transaction_itself(place, newer, monkeypatch):
+    """Some failures, a full disk among them, make SQLite roll back by itself: there is nothing left to roll back then."""
+    rows = sqlite3.connect(place)
+    before = rows.execute("SELECT id, name FROM runs").fetchall()
+    rows.close()
+    doubled = "INSERT OR ROLLBACK INTO runs SELECT * FROM runs"
+    monkeypatch.setattr(_sqlite, "MIGRATIONS", {1: ("UPDATE runs SET name = 'moved'", doubled)})
+    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
+        Store.open(place)
+    assert version(place) == 1
+    rows = sqlite3.connect(place)
+    assert rows.execute("SELECT id, name FROM runs").fetchall() == before
+    rows.close()
+
+
+def test_an_open_store_trusts_no_schema_and_waits_for_the_disk(place):
+    for read_only in (True, False):
+        with Store.open(place, read_only=read_only) as store:
+            told = [
+                store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("trusted_schema", "synchronous")
+            ]
+            assert told == [0, 2]  # off, full
+
+
+def test_looking_at_an_older_store_changes_nothing(place, newer):
+    with pytest.raises(StoreError, match="has the older version 1"):
+        Store.check(place)
+    assert version(place) == 1
+
+
+def test_an_empty_log_is_no_log(place):
+    """SQLite leaves one beside a store that was only read."""
+    assert not _sqlite._logged(place)
+    place.with_name(place.name + "-wal").write_bytes(b"")
+    assert not _sqlite._logged(place)
+    place.with_name(place.name + "-wal").write_bytes(b"x")
+    assert _sqlite._logged(place)

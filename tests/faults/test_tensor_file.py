@@ -162,3 +162,11 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
 def test_a_long_reason_is_cut():
     said = str(file.damaged("x", "a\nb " * 400))
     assert "\n" not in said and len(said) < 420 and said.startswith("x is damaged: a b a b")
+
+
+def test_a_number_beyond_all_floats_is_refused():
+    """JSON may say 1e999, which Python reads as infinity, and no file of lossmith can have said that."""
+    text = described().replace("2.5", "1e999")
+    assert "1e999" in text
+    with pytest.raises(ModelFileError, match="x is damaged: its configuration is no JSON"):
+        file.unpack(headed(text), format="f 1", name="x")

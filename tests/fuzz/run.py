@@ -243,6 +243,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, default=None, help="write the page")
     asked = parser.parse_args()
     sys.path[:0] = [str(HERE), str(HERE.parent)]
+    import memory
     from targets import TARGETS
 
     record: dict[str, Any] = json.loads(asked.record.read_text()) if asked.record and asked.record.exists() else {}
@@ -272,7 +273,9 @@ def main() -> int:
             asked.record.write_text(json.dumps(record, indent=1))
     if asked.report:
         fixed = HERE / "fixed.md"
-        asked.report.write_text(page(record, fixed.read_text() if fixed.exists() else ""))
+        made = page(record, fixed.read_text() if fixed.exists() else "")
+        kept = memory.kept(asked.report.read_text(encoding="utf-8")) if asked.report.exists() else ""
+        asked.report.write_text(memory.placed(made, kept) if kept else made, encoding="utf-8")
     return int(bool(bad))
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from lossmith import losses
 from lossmith._errors import ModelFileError
+from lossmith.lint import _keras_file
 from lossmith.lint._keras_file import check_keras_file
 
 
@@ -112,6 +113,7 @@ NAMES = [
     ({"class_name": "relu", "module": "builtins"}, "builtins.relu"),
     ({"class_name": "Own", "module": "somewhere", "registered_name": "of_nobody>Own"}, "'somewhere.Own'"),
     ({"registered_name": "x>__lambda__"}, "runs code"),
+    ({"module": "os"}, "'os.None'"),
 ]
 
 
@@ -192,3 +194,37 @@ def test_archives_that_are_none(parts, tmp_path):
 
 def test_a_file_without_weights_is_looked_at_too(parts, tmp_path):
     check_keras_file(packed({"config.json": parts["config.json"]}, tmp_path / "x.keras"), keras)
+
+
+def test_how_much_a_file_may_unpack_to(parts, tmp_path, monkeypatch):
+    """64 MiB or a hundred times its size, and not a byte more."""
+    path = packed(parts, tmp_path / "x.keras")
+    total, size = sum(map(len, parts.values())), path.stat().st_size
+    for unpacked, times, good in (
+        (total, 0, True),
+        (total - 1, 0, False),
+        (0, total // size + 1, True),
+        (0, total // size - 1, False),
+    ):
+        monkeypatch.setattr(_keras_file, "UNPACKED", unpacked)
+        monkeypatch.setattr(_keras_file, "MOST_TIMES", times)
+        if good:
+            check_keras_file(path, keras)
+        else:
+            assert f"it unpacks from {size:,} bytes to {total:,}" in refused(path)
+
+
+def test_how_long_a_configuration_may_be(parts, tmp_path, monkeypatch):
+    path = packed(parts, tmp_path / "x.keras")
+    monkeypatch.setattr(_keras_file, "MOST_CONFIGURATION", len(parts["config.json"]))
+    check_keras_file(path, keras)
+    monkeypatch.setattr(_keras_file, "MOST_CONFIGURATION", len(parts["config.json"]) - 1)
+    refused(path)
+
+
+def test_what_has_no_words_of_its_own_is_named(parts, tmp_path, monkeypatch):
+    def stumbles(stream: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(_keras_file.json, "loads", stumbles)
+    assert "is not opened: RuntimeError;" in refused(packed(parts, tmp_path / "x.keras"))

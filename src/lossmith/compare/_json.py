@@ -123,8 +123,6 @@ def _write(value: Any, kind: Any) -> Any:
     if value is None:
         return None
     kind, origin, inner = _resolved(kind)
-    if kind is Any:
-        return to_plain(value)
     if dataclasses.is_dataclass(kind):
         return _record(value)
     if kind is np.ndarray:
@@ -147,8 +145,6 @@ def _write(value: Any, kind: Any) -> Any:
 def _read(value: Any, kind: Any) -> Any:
     optional = type(None) in get_args(kind)
     kind, origin, inner = _resolved(kind)
-    if kind is Any:
-        return from_plain(value)
     if value is None:
         if optional:
             return None

@@ -146,9 +146,10 @@ def _from_tables(path: Path, rows: Rows, failed: dict[Any, str]) -> bool:
                     break
                 except FAILURES:
                     sound = False
-        with contextlib.suppress(*FAILURES):
+        try:
             return sound and connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
-        return False
+        except FAILURES:
+            return False
     finally:
         connection.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 import zlib
@@ -108,25 +109,30 @@ def unpacked(data: bytes, *, name: str) -> bytes:
     b'a,b'
     """
     limit = allowed(len(data))
-    found, rest = bytearray(), data
+    view, place, found = memoryview(data), 0, io.BytesIO()  # which gives away what it holds without a copy
     try:
-        while rest.strip(b"\0"):  # some programs fill the last block with zeros
+        while place < len(data) and (
+            data[place] or data[place:].strip(b"\0")
+        ):  # some programs fill the last block with zeros
             part = zlib.decompressobj(wbits=31)
             while not part.eof:
-                piece = part.decompress(rest, _PIECE)
-                rest = part.unconsumed_tail
-                found += piece
-                if len(found) > limit:
+                given: bytes | memoryview = part.unconsumed_tail
+                if not given:
+                    given = view[place : place + _PIECE]
+                    place += len(given)
+                piece = part.decompress(given, _PIECE)
+                found.write(piece)
+                if found.tell() > limit:
                     raise DataError(
                         f"{name!r} unpacks to more than {limit >> 20:,} MiB",
                         expected=f"at most 64 MiB, or {MOST_TIMES} times the {len(data):,} bytes that it has",
                         advice="unpack it yourself if you trust it",
                     )
-                if not piece and not rest and not part.eof:
+                if not piece and not given and not part.eof:
                     raise EOFError("it is cut off")
-            rest = part.unused_data
+            place -= len(part.unused_data)
     except (zlib.error, EOFError) as error:
         raise DataError(
             f"{name!r} is a damaged gzip file", expected="a complete file", advice="copy or export it again"
         ) from error
-    return bytes(found)
+    return found.getvalue()

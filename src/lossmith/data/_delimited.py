@@ -22,6 +22,7 @@ _NO_SEPARATOR = "\x1f"  # does not occur in text: one column
 _SAMPLE = 200_000  # characters from which the separator is chosen
 _SAMPLE_ROWS = 500
 MOST_COLUMNS = 65_536  # each takes memory of its own, however short its cells
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
 
 
@@ -46,7 +47,7 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     Raises
     ------
     DataError
-        A header without rows, columns of one name, rows of different lengths, quotes that never close.
+        No cell with anything in it, a header without rows, columns of one name, rows of different lengths, quotes that never close.
     """
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")
@@ -62,18 +63,23 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
         )
     if header_width > width:
         raise _irregular(1, header_width, width, name)
-    # the parser takes a short line below, but not at the top
-    head, newline, rest = text.partition("\n")
-    text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
-    frame, plain_quotes = _parse(text, separator, width, name)
+    if header_width < width:  # the parser takes a short line below, but not at the top
+        head, newline, rest = text.partition("\n")
+        text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
+        del rest
+    data = text.encode()
+    del text  # one copy is enough while the cells are found
+    frame, plain_quotes = _parse(data, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
     blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
+    if blank.all():  # separators, quotes, blanks and marks of byte order alone
+        raise empty(name)
     if blank.any():
         n_inside = int(blank[: 1 + int(np.flatnonzero(~blank)[-1])].sum())
         frame = frame.filter(~blank)
         if n_inside:
             decisions.append(f"{n_inside:,} empty line{'s are' if n_inside > 1 else ' is'} left out.")
-    _check_lengths(frame.slice(1), text, separator, name, plain_quotes=plain_quotes)
+    _check_lengths(frame.slice(1), data, separator, name, plain_quotes=plain_quotes)
     first = [(cell or "").strip() for cell in frame.row(0)]
     named = _is_header(first, frame.slice(1, _SAMPLE_ROWS), known)
     if named:
@@ -94,6 +100,11 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     return Delimited(frame, separator, named, tuple(decisions))
 
 
+def empty(name: str) -> DataError:
+    """Return the error for a table without a cell."""
+    return DataError(f"{name!r} is empty", expected="a table with a header line and rows", advice="check the path")
+
+
 def _rows(text: str, separator: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
 
@@ -109,7 +120,10 @@ def _sniff(text: str) -> tuple[str, int, int]:
         try:
             rows = _rows(blanks if separator == " " else sample, separator)[:_SAMPLE_ROWS]
         except csv.Error:
-            continue
+            try:
+                rows = _rows(_shortened(text, separator)[:_SAMPLE], separator)[:_SAMPLE_ROWS]
+            except csv.Error:  # quotes that do not close are ordinary characters
+                rows = [line.split(separator) for line in sample.splitlines()[:_SAMPLE_ROWS]]
         if not rows:
             continue
         below = rows[1:] or rows  # a header may have a name less
@@ -125,8 +139,7 @@ def _sniff(text: str) -> tuple[str, int, int]:
     return separator, *fits[separator][1:]
 
 
-def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
-    data = text.encode()
+def _parse(data: bytes, separator: str, width: int, name: str) -> tuple[pl.DataFrame, bool]:
     schema = {f"column_{number}": pl.String for number in range(1, width + 1)}
     for quote in ('"', None):
         try:
@@ -143,6 +156,7 @@ def _parse(text: str, separator: str, width: int, name: str) -> tuple[pl.DataFra
         if quote is None and _quoting(frame):
             break
         return frame, quote is None
+    text = data.decode()
     line, length = _first_irregular(text, separator, width)
     odd = next((number for number, row in enumerate(text.splitlines(), 1) if row.count('"') % 2), 0)
     if odd and line in (0, odd):
@@ -166,23 +180,37 @@ def _quoting(frame: pl.DataFrame) -> bool:
 
 def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:
     """Return line number and length of the first line below the first one with another number of cells, or zeros."""
+    try:
+        return _first_of_length(text, separator, width)
+    except csv.Error:
+        short = _shortened(text, separator)
+    try:
+        return _first_of_length(short, separator, width)
+    except csv.Error:  # quotes that do not close
+        return 0, 0
+
+
+def _shortened(text: str, separator: str) -> str:
+    """Return a text with short cells in place of those beyond what the csv module takes; lines and cells stay what they are."""
+    short = _QUOTED_CELL.sub(lambda found: '"' + "\n" * found[0].count("\n") + '"', text)
+    return re.sub(rf'[^{re.escape(separator)}"\r\n]{{1000,}}', "x", short)
+
+
+def _first_of_length(text: str, separator: str, width: int) -> tuple[int, int]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     line = 1
-    try:
-        for row in reader:
-            if row and len(row) != width and line > 1:
-                return line, len(row)
-            line = reader.line_num + 1
-    except csv.Error:
-        return 0, 0
+    for row in reader:
+        if row and len(row) != width and line > 1:
+            return line, len(row)
+        line = reader.line_num + 1
     return 0, 0
 
 
-def _check_lengths(frame: pl.DataFrame, text: str, separator: str, name: str, *, plain_quotes: bool) -> None:
+def _check_lengths(frame: pl.DataFrame, data: bytes, separator: str, name: str, *, plain_quotes: bool) -> None:
     # a short row is filled with nulls by the parser; only a null in the last column can hide one
     if plain_quotes or frame.width == 1 or not frame.to_series(frame.width - 1).null_count():
         return
-    line, length = _first_irregular(text, separator, frame.width)
+    line, length = _first_irregular(data.decode(), separator, frame.width)
     if line:
         raise _irregular(line, length, frame.width, name)
 

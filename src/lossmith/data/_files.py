@@ -30,6 +30,7 @@ _FOREIGN = (
     (b"\x80\x04\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
     (b"\x80\x05\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
 )
+_BEGINNING = 1000  # characters by which other kinds of text are known
 _FOREIGN_TEXT = (
     (("{", "[{", "[\n", "[ "), "JSON", "save the table as CSV or Parquet"),
     (("<!doctype", "<html"), "a web page", "download the file itself"),
@@ -116,9 +117,7 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
     if data.startswith(b"\x1f\x8b"):
         data = unpacked(data, name=str(path))
     if not data.strip():
-        raise DataError(
-            f"{str(path)!r} is empty", expected="a table with a header line and rows", advice="check the path"
-        )
+        raise _delimited.empty(str(path))
     if data.startswith((b"PAR1", b"ARROW1")) or place.suffix.lower() in {".parquet", ".feather", ".arrow"}:
         frame, kind = _columnar(data, str(path))
         return Table(frame, (f"Read as {kind}: {frame.height:,} rows, {frame.width} columns.",), shown(path))
@@ -126,10 +125,13 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         if data.startswith(magic):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
     text, encoding = _decode(data, str(path))
+    del data
     for starts, what, advice in _FOREIGN_TEXT:
-        if text.lstrip().lower().startswith(starts):
+        if text[:_BEGINNING].lstrip().lower().startswith(starts):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
-    content = _delimited.read_delimited(text, name=str(path), known=known)
+    held = [text]
+    del text  # who reads it may let it go
+    content = _delimited.read_delimited(held.pop(), name=str(path), known=known)
     sentence = (
         f"Read as {encoding} text separated by {content.separator_name}, "
         f"{'with' if content.named else 'without'} a header line: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,13 +164,16 @@ def _noisy(record: HumanLabels, folders: Folders, kind: str) -> Dataset:
 
 def _load(path: Path, member: str = "") -> np.ndarray:
     try:
-        data = path.read_bytes() if path.stat().st_size <= LARGEST else b""
-        if zipfile.is_zipfile(io.BytesIO(data)):
-            with zipfile.ZipFile(io.BytesIO(data)) as packed:
-                if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
-                    raise ValueError("it unpacks to more than a file of labels")
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        return np.asarray(loaded[member] if member else loaded)
+        with path.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_size > LARGEST:
+                raise ValueError("it is larger than a file of labels")
+            if zipfile.is_zipfile(stream):
+                with zipfile.ZipFile(stream) as packed:
+                    if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
+                        raise ValueError("it unpacks to more than a file of labels")
+            stream.seek(0)
+            loaded = np.load(stream, allow_pickle=False)
+            return np.asarray(loaded[member] if member else loaded)
     # NumPy passes on what zipfile, its own parser of headers and its allocator raise
     except Exception as error:
         raise DataError(

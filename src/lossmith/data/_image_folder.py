@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG")
 LARGEST_SIDE = 64  # pixels to which pictures of different sizes are scaled, at most
 PIXELS = 50_000_000  # of one picture: a larger one is refused before it is unpacked
 ROOM = 2 << 30  # bytes of all pictures together
+STRIP = 64  # rows of a picture that are taken from Pillow at once
 
 
 def holds_images(path: str | os.PathLike[str]) -> bool:
@@ -193,7 +194,8 @@ def _opened(file: Path) -> Any:
                         advice="scale it down",
                     )
                 picture.load()
-                return ImageOps.exif_transpose(picture)
+                ImageOps.exif_transpose(picture, in_place=True)  # a copy would take as much again
+                return picture
     except DataError:
         raise
     # Pillow's readers raise what the bytes make them stumble over
@@ -215,11 +217,16 @@ def _pixels(file: Path, height: int, width: int, channels: int) -> np.ndarray:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(ground, picture)
-    picture = picture.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    if picture.mode != mode:
+        picture = picture.convert(mode)
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture, dtype=np.uint8)
-    return pixels.reshape(height, width, channels)
+    pixels = np.empty((height, width, channels), np.uint8)
+    for top in range(0, height, STRIP):  # Pillow hands pixels over in copies of copies
+        strip = np.asarray(picture.crop((0, top, width, min(top + STRIP, height))), dtype=np.uint8)
+        pixels[top : top + STRIP] = strip.reshape(-1, width, channels)
+    return pixels
 
 
 def _eight_bits(picture: Any) -> Any:
@@ -227,5 +234,5 @@ def _eight_bits(picture: Any) -> Any:
     from PIL import Image
 
     values = np.asarray(picture, dtype=np.float64)
-    scale = 1.0 if not values.size or values.max() <= 255 else 257.0
+    scale = 1.0 if values.max() <= 255 else 257.0
     return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lossmith import _tensor_file as tensor_file
-from lossmith._errors import InvalidInputError, LossmithError, ModelFileError
+from lossmith._errors import InvalidInputError, LossmithError
 
 __all__ = ["FORMAT", "Restorable", "labels_from", "labels_of", "load", "save"]
 
@@ -120,8 +120,6 @@ def restored(configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
     try:
         made = kind(**configuration["parameters"], **parts["parameter"])
         made._restore(configuration["learned"], parts["learned"])
-    except ModelFileError:
-        raise
     except (LossmithError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise tensor_file.damaged(name, f"{type(error).__name__}: {error}") from error
     return made

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lossmith import _tensor_file as tensor_file
-from lossmith._errors import InvalidInputError, LossmithError, ModelFileError
+from lossmith._errors import InvalidInputError, LossmithError
 
 __all__ = ["FORMAT", "KINDS", "Restorable", "load", "save"]
 
@@ -103,8 +103,6 @@ def load(path: tensor_file.PathType) -> Any:
     try:
         made = kind(**configuration["parameters"])
         made._restore(configuration["learned"], tensors)
-    except ModelFileError:
-        raise
     except (LossmithError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise tensor_file.damaged(name, f"{type(error).__name__}: {error}") from error
     return made

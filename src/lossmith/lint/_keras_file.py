@@ -48,7 +48,7 @@ def check_keras_file(path: Path, keras: Any) -> None:
             if foreign or len({entry.filename for entry in entries}) < len(entries):
                 raise _refused(path, f"it holds the file {(foreign or MEMBERS)[0][:60]!r}")
             with packed.open("config.json") as stream:
-                configuration = json.loads(stream.read(MOST_CONFIGURATION + 1)[:MOST_CONFIGURATION])
+                configuration = json.loads(stream.read(MOST_CONFIGURATION))  # what is cut off is no JSON
             for named in _objects(configuration):
                 _check_object(path, named, keras)
             if "model.weights.h5" in packed.namelist():

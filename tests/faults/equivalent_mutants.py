@@ -1,0 +1,54 @@
+"""Mutants that no test can notice, or none should, each with the reason: module -> what was changed -> why."""
+
+from __future__ import annotations
+
+__all__ = ["EQUIVALENT"]
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "compare.store": {
+        "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
+        "self._mine.clear() -> left out": "the store is closed: nobody asks again",
+        "if self._mine -> if not": "the identity dies with the store, so that its runs are interrupted either way",
+        "self._mine.discard(run) -> left out": "closing the store then takes an owner away that is not there",
+    },
+    "compare._sqlite": {
+        "connection.execute('PRAGMA synchronous = FULL') -> left out": "FULL is what SQLite does where nothing is said; whether the disk was waited for shows when power fails",
+        "trial.flush() -> left out": "closing the file writes the same bytes",
+    },
+    "compare.repair": {
+        "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
+        "True -> False": "whether instances of a record have slots or can be changed, which no caller depends on",
+    },
+    "compare.archive": {
+        "False -> True": "statistics of Parquet, which no reader asks for; a store that is not made where it is only read",
+        "200 -> 201": "how many characters of somebody else's words are shown",
+    },
+    "compare._rows": {
+        "True -> False": "whether instances of a record have slots or can be changed, which no caller depends on",
+    },
+    "compare._carving": {
+        "length > size * len(pages) -> length >= size * len(pages)": "a row as large as the file has no room for its page's header",
+        "length > most -> length >= most": "both formulas give the same at the limit",
+        "len(page) - 1 -> len(page) + 1": "what is read beyond the page is refused one step later",
+        "len(text) >= place + 4 -> len(text) > place + 4": "a file that ends there has no rows",
+        "1 -> 2": "of numbers above 511 both forms accept powers of two alone",
+        "8 -> 9": "a page that ends there has no rows",
+    },
+    "_tensor_file": {
+        "os.fstat(stream.fileno()).st_size - 8 -> os.fstat(stream.fileno()).st_size + 8": "a header cut off is refused as no JSON one step later",
+        "2 <= length <= min(os.fstat(stream.fileno()).st_size - 8, MOST_HEADER) -> 2 < length <= min(os.fstat(stream.fileno()).st_size - 8, MOST_HEADER)": "a header of two characters names no format",
+    },
+    "data._image_folder": {
+        "255 -> 256": "Pillow takes 256 for 255",
+    },
+    "data._downloads": {
+        "160 -> 161": "how many characters of somebody else's words are shown",
+    },
+    "data._human_labels": {
+        "True -> False": "whether instances of a record have slots or can be changed, which no caller depends on",
+        "np.abs(shares.sum(axis=1) - 1).max() > 1e-06 -> np.abs(shares.sum(axis=1) - 1).max() >= 1e-06": "no sum is that far from 1 to the last bit",
+    },
+    "lint._keras_file": {
+        "120 -> 121": "how many characters of somebody else's words are shown",
+    },
+}
