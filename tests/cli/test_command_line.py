@@ -159,7 +159,7 @@ def test_interrupting_is_exit_code_130(lossmith, monkeypatch):
 
 
 def test_interrupting_a_comparison_says_how_to_go_on(lossmith, monkeypatch):
-    monkeypatch.setattr("lossmith.compare.api.compare", fail(KeyboardInterrupt()))
+    monkeypatch.setattr("lossmith.compare.compare", fail(KeyboardInterrupt()))
     code, out, err = lossmith("compare", "circles", "--store", "my runs.db")
     assert (code, out) == (130, "")
     assert "`lossmith runs resume --store 'my runs.db'`" in err
