@@ -51,4 +51,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "lint._keras_file": {
         "120 -> 121": "how many characters of somebody else's words are shown",
     },
+    "drift._state": {
+        "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
+        "if TYPE_CHECKING -> if not": "a record that annotations name is imported, or not",
+        "200 -> 201": "how many characters of somebody else's words are shown",
+    },
 }
