@@ -52,7 +52,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "120 -> 121": "how many characters of somebody else's words are shown",
     },
     "drift._state": {
-        "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
         "if TYPE_CHECKING -> if not": "a record that annotations name is imported, or not",
         "200 -> 201": "how many characters of somebody else's words are shown",
     },
