@@ -156,6 +156,7 @@ def _changed(change) -> str:
         (_changed(lambda plain: plain["curves"][0]["values"].update(dtype="O")), "array"),
         (_changed(lambda plain: plain["curves"][0]["values"].update(shape=[3])), "reshape"),
         (_changed(lambda plain: plain["trials"]["types"].update(loss="read_csv")), "column of read_csv"),
+        (_changed(lambda plain: plain["trials"]["types"].update(loss="DataFrame")), "column of DataFrame"),
         (_changed(lambda plain: plain["settings"].update(epochs=True)), "True where a int belongs"),
     ],
 )
@@ -170,3 +171,18 @@ def test_what_json_cannot_hold_is_named():
         _json.to_plain({"losses": {1}})
     with pytest.raises(InvalidInputError, match="array of complex128"):
         _json._write_array(np.zeros(2, complex))
+
+
+@pytest.mark.parametrize("value", [{1: 2}, {"a": {None: 2}}, {"a"}, set()])
+def test_mappings_have_text_for_keys_and_sets_are_none(value):
+    with pytest.raises(
+        InvalidInputError, match=r"a (dict|set) among settings; expected .* mappings with text for keys"
+    ):
+        _json.to_plain(value)
+
+
+def test_results_of_earlier_releases_are_read():
+    """They lack pictures, factors and levels, and have no value there."""
+    plain = json.loads(to_json(_small()))
+    del plain["pictures"], plain["factors"], plain["standings"][0]["levels"]
+    assert _same(from_json(json.dumps(plain)), _small())

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -199,3 +199,106 @@ def test_trees_are_found_wherever_they_are():
         (3.5, []),
     ):
         assert [n for _, n in classical_file._trees(value, set(), 7)] == wanted
+
+
+def stump(**changes) -> SimpleNamespace:
+    """One question with two answers: node 0 asks for input 1 of 2, nodes 1 and 2 are leaves."""
+    parts = {"children_left": [1, -1, -1], "children_right": [2, -1, -1], "feature": [1, -2, -2]}
+    arrays = {name: np.array(changes.get(name, value)) for name, value in parts.items()}
+    return SimpleNamespace(node_count=3, n_features=2, value=np.zeros((changes.get("values", 3), 1, 1)), **arrays)
+
+
+@pytest.mark.parametrize(
+    "changes, sound",
+    [
+        ({}, True),
+        ({"feature": [0, -2, -2]}, True),
+        ({"children_left": [2, -1, -1], "children_right": [1, -1, -1]}, True),
+        ({"children_left": [3, -1, -1]}, False),
+        ({"children_right": [3, -1, -1]}, False),
+        ({"children_left": [0, -1, -1]}, False),
+        ({"children_right": [0, -1, -1]}, False),
+        ({"children_right": [-1, -1, -1]}, False),
+        ({"children_right": [2, 2, -1]}, False),
+        ({"feature": [2, -2, -2]}, False),
+        ({"feature": [-1, -2, -2]}, False),
+        ({"values": 2}, False),
+        ({"values": 4}, False),
+    ],
+)
+def test_a_tree_is_held_to_its_own_size(changes, sound):
+    """The first node and input that do not exist are those after the last."""
+    assert classical_file._is_sound(stump(**changes)) is sound
+
+
+def predictor(*, raw=(0, 8), binned=(0, 8), **root) -> SimpleNamespace:
+    """The same question in the records of histogram boosting."""
+    nodes = np.zeros(3, [("left", "u4"), ("right", "u4"), ("feature_idx", "i8"), ("is_leaf", "u1"), ("is_categorical", "u1"),
+                         ("bitset_idx", "u4")])  # fmt: skip
+    nodes["is_leaf"] = [0, 1, 1]
+    nodes["left"][0], nodes["right"][0], nodes["feature_idx"][0] = 1, 2, 1
+    nodes["is_categorical"][1:], nodes["bitset_idx"][1:] = 1, 7  # of leaves, which nobody asks
+    for name, value in root.items():
+        nodes[name][0] = value
+    return SimpleNamespace(nodes=nodes, raw_left_cat_bitsets=np.zeros(raw), binned_left_cat_bitsets=np.zeros(binned))
+
+
+ONE = {"raw": (1, 8), "binned": (1, 8), "is_categorical": 1}
+
+
+@pytest.mark.parametrize(
+    "changes, sound",
+    [
+        ({}, True),
+        ({"feature_idx": 0}, True),
+        ({"left": 2, "right": 1}, True),
+        ({"raw": (0, 9)}, True),  # no question is about categories
+        (ONE, True),
+        ({**ONE, "raw": (2, 8), "binned": (2, 8), "bitset_idx": 1}, True),
+        ({"left": 3}, False),
+        ({"right": 3}, False),
+        ({"left": 0}, False),
+        ({"feature_idx": 2}, False),
+        ({"feature_idx": -1}, False),
+        ({"is_categorical": 1}, False),
+        ({**ONE, "bitset_idx": 1}, False),
+        ({**ONE, "raw": (0, 8)}, False),
+        ({**ONE, "binned": (0, 8)}, False),
+        ({**ONE, "raw": (1, 9)}, False),
+        ({**ONE, "binned": (1, 7)}, False),
+        ({**ONE, "binned": (1,)}, False),
+        ({**ONE, "raw": (1, 8, 8)}, False),
+    ],
+)
+def test_a_tree_of_boosting_is_held_to_its_own_size(changes, sound):
+    assert classical_file._is_sound_predictor(predictor(**changes), 2) is sound
+
+
+def test_a_tree_of_boosting_without_nodes_is_none():
+    empty = predictor()
+    empty.nodes = empty.nodes[:0]
+    assert not classical_file._is_sound_predictor(empty, 2)
+
+
+def test_a_tree_whose_inputs_nobody_counted_is_refused(tmp_path, monkeypatch):
+    """Trees of boosting do not say how many inputs there are; outside of an estimator there are none."""
+    model = HistGradientBoostingRegressor(max_iter=1).fit(X[:, :1], X[:, 1])
+    save_classical(model, tmp_path / "whole")
+    save_classical(model._predictors, tmp_path / "alone")
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, b"", b""))
+    assert np.array_equal(load_classical(tmp_path / "whole").predict(X[:, :1]), model.predict(X[:, :1]))
+    with pytest.raises(ModelFileError, match="nodes or inputs do not exist"):
+        load_classical(tmp_path / "alone")
+
+
+def test_a_large_file_may_unpack_to_many_times_its_size(monkeypatch):
+    data = zipped(bytes(1000))
+    assert 100 < len(data) < 200
+    for unpacked, times, sound in ((999, 100, True), (999, 1, False), (1000, 1, True), (0, 10, True)):
+        monkeypatch.setattr(classical_file, "UNPACKED", unpacked)
+        monkeypatch.setattr(classical_file, "MOST_TIMES", times)
+        if sound:
+            classical_file._check_size(data, "'a'")
+        else:
+            with pytest.raises(ModelFileError, match=rf"unpacks from {len(data)} bytes to 1,000"):
+                classical_file._check_size(data, "'a'")

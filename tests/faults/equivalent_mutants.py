@@ -51,4 +51,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "lint._keras_file": {
         "120 -> 121": "how many characters of somebody else's words are shown",
     },
+    "drift._state": {
+        "if TYPE_CHECKING -> if not": "a record that annotations name is imported, or not",
+        "200 -> 201": "how many characters of somebody else's words are shown",
+    },
 }

@@ -256,9 +256,13 @@ def measured(module: str, sample: int, seed: int, before: dict[str, Any] | None 
     every = mutants(source)
     chosen = random.Random(seed).sample(every, min(sample, len(every)))
     if before is not None:
-        left = collections.Counter(map(of_line, before["lived"]))
-        chosen = []
+        # those of the same line first: `1 -> 2` is a fault of many lines
+        exact, chosen, others = collections.Counter(before["lived"]), [], []
         for words, text in every:
+            (chosen if exact[words] else others).append((words, text))
+            exact[words] -= exact[words] > 0
+        left = collections.Counter(map(of_line, exact.elements()))
+        for words, text in others:
             if left[of_line(words)]:
                 left[of_line(words)] -= 1
                 chosen.append((words, text))

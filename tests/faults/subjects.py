@@ -48,7 +48,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "data._image_folder": ("data/test_image_folder.py", _LIMITS),
     "lint._keras_file": ("lint/test_keras_file.py", _LIMITS),
     "drift._profile_file": ("drift/test_profile_files.py",),
-    "drift._state": ("drift/test_monitor.py",),
+    "drift._state": ("drift/test_monitor_state.py", "drift/test_monitor.py"),
 }  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from lossmith._errors import DataError, InvalidInputError, ModelFileError
 from lossmith.text import LanguageModel, make_corpus, read_text
 from lossmith.text._corpus import UNKNOWN, Vocabulary, clean
 from lossmith.text._model import FORMAT
-from lossmith.text._network import Architecture, initial_weights
+from lossmith.text._network import Architecture, initial_weights, weight_shapes
+from lossmith.text._sampling import Sampling
 
 VERSE = "to be or not to be, "
+RING = Architecture(3, "simple_rnn", (3,), 0)
 
 
 @pytest.fixture
@@ -209,3 +213,59 @@ def test_what_a_model_is_asked_for(model):
     cut = model.generate("a", length=30, seed=1, stop="b")
     assert cut == whole[: whole.index("b", 1) + 1]
     assert model.described()["hidden"] == (2,) and model.described()["level"] == "char"
+
+
+def test_nats_are_those_of_the_recurrence(model):
+    """Each token after the first, from the state that the tokens before it left: h = tanh(W x + U h + b)."""
+    w = {name: value.astype(np.float64) for name, value in model.weights.items()}
+    h, nats = np.zeros(2), []
+    for now, after in itertools.pairwise([0, 1, 1, 2, 0]):
+        h = np.tanh(w["0/kernel"][now] + h @ w["0/recurrent"] + w["0/bias"])
+        raw = h @ w["dense/kernel"] + w["dense/bias"]
+        nats.append(np.log(np.exp(raw).sum()) - raw[after])
+    assert model.nats("abb\na") == pytest.approx(np.mean(nats), rel=1e-5)
+    assert model.nats("ab") == pytest.approx(nats[0], rel=1e-5)
+
+
+def test_words_that_a_model_does_not_know_have_a_probability():
+    """Where only the last bias is not zero, the law of a token is that bias, whatever stands before it."""
+    law = np.array([0.1, 0.2, 0.3, 0.4])
+    architecture = Architecture(4, "gru", (2,), 0)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(architecture).items()}
+    weights["dense/bias"] = np.log(law).astype(np.float32)
+    model = LanguageModel(architecture, Vocabulary("word", (UNKNOWN, " ", "a", "b")), weights)
+    assert model.nats("a zebra b") == pytest.approx(-np.log([0.2, 0.1, 0.2, 0.4]).mean(), rel=1e-5)
+    assert model.nats("A B") == pytest.approx(-np.log([0.2, 0.1]).mean(), rel=1e-5)
+    lower = dataclasses.replace(model, record={"lowercase": True})
+    assert lower.nats("A B") == pytest.approx(-np.log([0.2, 0.4]).mean(), rel=1e-5)
+    assert model.generate("zebra", length=3, how=Sampling(greedy=True)) == "zebrabbb"
+    drawn = list(model.stream("zebra", length=2000, seed=2))
+    assert UNKNOWN not in drawn  # and the others share its probability: 0.3 / 0.9 of a, with a deviation of 0.0105
+    assert abs(drawn.count("a") / 2000 - 1 / 3) < 0.042
+
+
+def test_what_is_written_where_nothing_is_said(model):
+    """500 tokens from seed 0, at temperature 1."""
+    bold = dataclasses.replace(model, weights={name: 4 * value for name, value in model.weights.items()})
+    assert bold.generate("a") == bold.generate("a", length=500, how=Sampling(), seed=0)
+    assert len(bold.generate("a")) == 501 and len(bold.generate("a", length=1)) == 2
+    first, second = ("".join(bold.stream("a", length=40, seed=seed)) for seed in (0, 1))
+    assert "".join(bold.stream("a", length=40)) == first != second
+    lower = dataclasses.replace(bold, record={"lowercase": True})
+    assert lower.generate("A", length=40) == "A" + first
+
+
+@pytest.mark.parametrize("tokens, wanted", [("\nab", "ab\na"), ("a\nb", "ba\nb"), ("ab\n", "ab\na"), ("abc", "abca")])
+def test_a_text_begins_as_after_a_line_end(tokens, wanted):
+    """Or after the last token where the model knows none: each token of this network is followed by the next in its list."""
+    following = np.roll(np.eye(3, dtype=np.float32), 1, axis=1)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(RING).items()}
+    weights |= {"0/kernel": 5 * np.eye(3, dtype=np.float32), "dense/kernel": 20 * following}
+    model = LanguageModel(RING, Vocabulary("char", tuple(tokens)), weights)
+    assert model.generate(length=4, how=Sampling(greedy=True)) == wanted
+
+
+def test_a_model_cannot_be_changed(model):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.weights = {}
+    assert not hasattr(model, "__dict__")
