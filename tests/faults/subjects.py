@@ -28,7 +28,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "compare.archive": ("compare/test_archive.py",),
     "compare._json": ("compare/test_json.py",),
     "_tensor_file": ("faults/test_tensor_file.py", "estimators/test_estimator_files.py", _LIMITS),
-    "compare._model_schema": ("compare/test_model_file.py",),
+    "compare._model_schema": ("compare/test_model_schema.py", "compare/test_model_file.py"),
     "compare._restored": ("compare/test_model_file.py",),
     "compare.model_file": ("compare/test_model_file.py",),
     "estimators._files": ("estimators/test_estimator_files.py",),
