@@ -322,3 +322,16 @@ def test_looking_at_a_place_opens_it_for_reading_alone(place, monkeypatch):
     before = place.read_bytes()
     Store.check(place)
     assert asked == ["mode=ro"] and place.read_bytes() == before
+
+
+def test_addresses_are_asked_for_as_such(place, monkeypatch):
+    """Some builds of SQLite take any name for an address, others only where that is said."""
+    asked, real = [], sqlite3.connect
+
+    def connect(address, **options):
+        asked.append((address.partition("://")[0], options["uri"]))
+        return real(address, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    _sqlite.connect(place, read_only=True).close()
+    assert asked == [("file", True)]
