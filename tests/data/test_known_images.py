@@ -358,3 +358,12 @@ def test_first_rows_are_never_drawn_anew(small_mnist: Path, truth: np.ndarray) -
         for parts in (data.split(dataset, seed=1), data.split(dataset, seed=2), data.published_split(dataset)):
             assert not parts.redrawn and parts.train[0] == 0
             assert parts.test[-1] == dataset.n_samples - 1
+
+
+def test_a_set_is_called_as_it_is_told(small_mnist: Path) -> None:
+    """By its own name and parameters where nothing is said; where it came from is kept either way."""
+    source = "mnist:n_samples=60"
+    for given, name in ({}, source), ({"name": "digits"}, "digits"):
+        dataset = _image_sets.load_image_set(source, data_dir=small_mnist, **given)
+        assert (dataset.name, dataset.source) == (name, source)
+    assert _image_sets.load_image_set("mnist", data_dir=small_mnist).name == "mnist"
