@@ -1,91 +1,151 @@
-"""What a model file may say of itself: at every limit, one beyond it, and on the way in."""
+"""What each entry of a model file's configuration may be: the last value that is accepted, and the first that is not."""
 
 from __future__ import annotations
 
-import struct
-from dataclasses import replace
-from functools import lru_cache
+import copy
 
 import pytest
 
-from lossmith import _tensor_file
-from lossmith._errors import InvalidInputError, ModelFileError
-from lossmith.compare import model_file
-from lossmith.compare.trained import TrainedModel
-from trained_runs import ended
+from lossmith.compare._model_schema import CONFIGURATION, ConfigurationError, checked
+
+NUMBER = {"name": "size", "kind": "numeric", "role": "feature", "decision": "numbers", "n_missing": 0, "levels": [], "notation": "", "parts": []}  # fmt: skip
+CITY = {**NUMBER, "name": "city", "kind": "category", "levels": ["Köln", "Ulm"]}
+DAY = {**NUMBER, "name": "day", "kind": "date", "notation": "%Y-%m-%d", "parts": ["year", "month"]}
+WHOLE = {
+    "task": "binary",
+    "loss": {"name": "hinge", "parameters": {"delta": 0.5}},
+    "model": {"name": "mlp", "values": {"hidden": 3, "activation": "relu", "bias": True}},
+    "input_shape": [3],
+    "units": 1,
+    "class_names": ["no", "yes"],
+    "encoding": {"name": "signed", "center": 0.0, "scale": 1.0},
+    "encoder": {
+        "format": 1, "shape": [3], "scale": True, "target": "sold", "source_columns": ["size", "city", "day"],
+        "columns": [NUMBER, CITY, DAY],
+    },
+    "metrics": {"accuracy": 0.9, "auc": None},
+    "training": {
+        "optimizer": "adam", "learning_rate": 0.01, "epochs": 5, "best_epoch": 2, "batch_size": 32, "protocol": "fair", "noise": 0.0, "seed": 0,
+        "trial": 0,
+    },
+    "data": {"name": "sales", "fingerprint": "f", "n_samples": 10},
+    "versions": {"lossmith": "1"},
+}  # fmt: skip
+
+COLUMNS = "encoder.columns"
+# path, values that can be, values that cannot
+ENTRIES = [
+    ("task", ["regression", "binary", "multiclass"], ["ranking", "", None, 1]),
+    ("loss.name", ["mse"], [3, None]),
+    ("loss.parameters", [{}, {"delta": -1}], [{"delta": float("inf")}, {"delta": "1"}, []]),
+    ("model.values", [{}, {"a": "x.y-z+_"}], [{"a": "x y"}, {"a": None}, {"a": []}]),
+    ("input_shape", [[1], [1, 1], [28, 28, 1]], [[], [0], [3, 0], [1.0], [True], 3]),  # one input is enough
+    ("units", [1, 10], [0, -1, 1.0, True]),
+    ("class_names", [[], ["a"], ["a", "b"]], [["a", "a"], [1], "ab"]),
+    ("encoding.center", [0, -0.5], [float("nan"), None, "0"]),
+    ("encoding.scale", [1, 1e-9], [0, -1, float("inf")]),
+    ("encoder.format", [1], [0, "1"]),
+    ("encoder.scale", [True, False], [0, 1, None]),
+    ("encoder.target", ["", "y"], [0, None]),
+    ("encoder.source_columns", [[], ["a", "a"]], [[1], None]),
+    ("metrics", [{}, {"loss": None}, {"loss": 0}], [{"loss": "0"}, {"loss": float("nan")}, {"loss": True}]),
+    ("training.optimizer", ["sgd"], [None]),
+    ("training.learning_rate", [1e-12, 1], [0, -0.1, True]),
+    ("training.epochs", [1], [0]),
+    ("training.best_epoch", [0, 1], [-1]),
+    ("training.batch_size", [1], [0]),  # one row at a time
+    ("training.protocol", ["fair", "published"], ["unfair"]),
+    ("training.noise", [0, 0.1], ["0.1", None]),
+    ("training.seed", [0, 1], [-1, 0.5]),
+    ("training.trial", [0, 1], [-1]),
+    ("data.name", [""], [None]),
+    ("data.fingerprint", [""], [0]),
+    ("data.n_samples", [1], [0]),
+    ("versions", [{}, {"keras": "3.1"}], [{"keras": 3.1}]),
+    (f"{COLUMNS}.0.name", ["", "größe"], [None, "city"]),  # another column has that name
+    (f"{COLUMNS}.0.role", ["feature"], ["target", "dropped"]),
+    (f"{COLUMNS}.0.n_missing", [0, 1], [-1]),
+    (f"{COLUMNS}.0.notation", ["", "decimal comma", "thousands comma"], ["others grouped", "%Y"]),
+    (f"{COLUMNS}.0.levels", [[]], [["a"]]),
+    (f"{COLUMNS}.0.parts", [[]], [["year"]]),
+    (f"{COLUMNS}.1.notation", ["", "others grouped"], ["decimal comma"]),
+    (f"{COLUMNS}.1.levels", [[], ["a"], ["a", "b"]], [["a", "a"], [None]]),
+    (f"{COLUMNS}.1.parts", [[]], [["year"]]),
+    (
+        f"{COLUMNS}.2.notation",
+        ["", "%d.%m.%Y", "%Y-%m-%dT%H:%M:%S%.f%:z", "%Y" * 20],  # forty characters
+        ["%Y" * 20 + "-", "%Q", "%Y\n", "decimal comma"],
+    ),
+    (f"{COLUMNS}.2.levels", [[]], [["a"]]),
+    (f"{COLUMNS}.2.parts", [[], ["ordinal", "year", "month", "day", "day_of_week", "hour"]], [["year", "year"], ["minute"]]),
+]  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def small() -> TrainedModel:
-    """Return a model whose file is small: two inputs, three hidden units, a margin loss."""
-    return ended("circles", losses="hinge", model="mlp:hidden=3", epochs=1).model("hinge")
+def changed(path: str, value: object) -> dict:
+    """Return the configuration with a value at a dotted path."""
+    whole = copy.deepcopy(WHOLE)
+    *parents, last = path.split(".")
+    place: object = whole
+    for parent in parents:
+        place = place[int(parent) if isinstance(place, list) else parent]
+    place[last] = value
+    return whole
 
 
-def test_what_has_no_name_or_is_too_large_is_refused_on_the_way_in(monkeypatch):
-    built = replace(small(), model=replace(small().model, name="mine"))
-    with pytest.raises(
-        InvalidInputError, match=r"model 'mine' is built by a function of yours.*a family of the catalogue.*to_keras"
-    ):
-        model_file.to_bytes(built)
-    unknown = replace(small().loss, name="mine")
-    with pytest.raises(
-        InvalidInputError,
-        match=r"loss 'mine' is your own, which a file cannot hold; expected a loss of the catalogue; .*to_keras",
-    ):
-        model_file.to_bytes(replace(small(), loss=unknown))
-    length = struct.unpack("<Q", model_file.to_bytes(small())[:8])[0]
-    monkeypatch.setattr(_tensor_file, "MOST_HEADER", length)
-    assert model_file.to_bytes(small())
-    monkeypatch.setattr(_tensor_file, "MOST_HEADER", length - 1)
-    with pytest.raises(
-        InvalidInputError, match=rf"a configuration of {length:,} bytes; expected at most {length - 1:,}; drop columns"
-    ):
-        model_file.to_bytes(small())
+@pytest.mark.parametrize("path, accepted, refused", ENTRIES, ids=[path for path, *_ in ENTRIES])
+def test_an_entry_is_accepted_up_to_its_limit(path, accepted, refused):
+    for value in accepted:
+        given = changed(path, value)
+        assert checked(given, CONFIGURATION) == given
+    for value in refused:
+        with pytest.raises(ConfigurationError, match=rf"^configuration\.{path.split('.')[0]}"):
+            checked(changed(path, value), CONFIGURATION)
 
 
-def test_a_configuration_of_which_keras_makes_nothing(monkeypatch):
-    """Keras raises what it likes; a process that cannot use Keras at all says that, and not that the file is damaged."""
-    from lossmith._errors import BackendError
-    from lossmith.compare import networks
-
-    def fails(error: Exception):
-        def shapes(*arguments: object) -> list:
-            raise error
-
-        return shapes
-
-    data = model_file.to_bytes(small())
-    monkeypatch.setattr(networks, "weight_shapes", fails(RuntimeError("no such\nlayer")))
-    with pytest.raises(ModelFileError, match="mlp:hidden=3 makes no network: no such layer"):
-        model_file.from_bytes(data)
-    monkeypatch.setattr(networks, "weight_shapes", fails(BackendError("Keras runs on torch")))
-    with pytest.raises(BackendError, match="Keras runs on torch"):
-        model_file.from_bytes(data)
+def test_every_entry_is_looked_at():
+    """The table above names each of them, so that one that is added needs its limits said."""
+    named = {path.split(".")[0] for path, *_ in ENTRIES}
+    assert named == CONFIGURATION.keys() == WHOLE.keys()
 
 
-def test_what_the_checks_of_a_configuration_accept():
-    """At every limit, and one beyond it."""
+@pytest.mark.parametrize(
+    "shape, columns, good",
+    [
+        ([1], 1, True),
+        ([2], 1, False),
+        ([1], 0, False),
+        ([2, 2], 0, True),
+        ([2, 2], 1, False),
+        ([2**16, 2**15 - 1], 0, True),
+        ([2**16, 2**15], 0, False),  # 2^31 numbers
+        ([2**31 - 1, 1], 0, True),
+    ],
+)
+def test_inputs_have_one_number_for_each_column_or_none(shape, columns, good):
+    given = changed("encoder.shape", shape)
+    given["encoder"]["columns"] = [NUMBER][:columns]
+    if good:
+        assert checked(given, CONFIGURATION) == given
+    else:
+        with pytest.raises(ConfigurationError, match=r"^configuration\.encoder\.shape is "):
+            checked(given, CONFIGURATION)
+
+
+def test_long_values_are_shown_by_their_beginning():
+    """Forty characters are shown, more are cut and say so."""
+    for length, shown in ((38, repr("x" * 38)), (39, "'" + "x" * 38 + "…")):
+        with pytest.raises(ConfigurationError) as error:
+            checked(changed("task", "x" * length), CONFIGURATION)
+        assert str(error.value).startswith(f"configuration.task is {shown}, not one of 'regression'")
+
+
+def test_a_list_holds_a_million_entries(monkeypatch):
     from lossmith.compare import _model_schema as schema
 
-    cases = (
-        (schema.whole(1), [1, 2**53], [0, 2**53 + 1, True, 1.0, "1", None]),
-        (schema.text, ["", "ä" * schema.LONGEST_TEXT], ["a" * (schema.LONGEST_TEXT + 1), "\ud800", 3, None]),
-        (schema.flag, [True, False], [0, 1, "true", None]),
-        (schema.finite, [0, -1.5, 10**300], [True, float("inf"), float("nan"), 10**400, "1"]),
-        (schema.positive, [1e-300, 3], [0, -1.0, True]),
-        (schema.nothing, [None], [0, "", False]),
-        (schema.one_of("a", "b"), ["a", "b"], ["c", None]),
-        (schema.many(schema.flag, least=1), [[True], [True, True]], [[], [1], (True,), None]),
-        (schema.many(schema.text, different=True), [[], ["a", "b"]], [["a", "a"]]),
-        (schema.named(schema.flag), [{}, {"a": True}], [{"a": 1}, {"\ud800": True}, {3: True}, []]),
-        (schema.either(schema.flag, schema.nothing), [True, None], [1, "x"]),
-        (schema.typed, [True, 0.5, "a.b-c+d_9", "x" * 10_000], ["", "a b", "x" * 10_001, None, float("nan"), []]),
-        (schema.record({"a": schema.flag}), [{"a": True}], [{}, {"a": 1}, {"a": True, "b": 1}, None]),
-    )  # fmt: skip
-    for check, accepted, refused_ in cases:
-        for value in accepted:
-            check(value, "here")
-        for value in refused_:
-            with pytest.raises(schema.ConfigurationError, match=r"^here"):
-                check(value, "here")
-    assert (schema.LONGEST_TEXT, schema.MOST_ITEMS) == (100_000, 1_000_000)
+    monkeypatch.setattr(schema, "MOST_ITEMS", 3)
+    schema.many(schema.text)(["a"] * 3, "here")
+    schema.named(schema.text)(dict.fromkeys("abc", ""), "here")
+    with pytest.raises(ConfigurationError, match=r"^here is .* not a list of 0 or more"):
+        schema.many(schema.text)(["a"] * 4, "here")
+    with pytest.raises(ConfigurationError, match=r"^here is .* not a mapping"):
+        schema.named(schema.text)(dict.fromkeys("abcd", ""), "here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -320,3 +320,50 @@ def test_shares_of_nought_are_shares(truth: np.ndarray, tmp_path: Path, zeros: b
     (tmp_path / "cifar-10h").mkdir()
     np.save(tmp_path / "cifar-10h" / "cifar10h-probs.npy", shares)
     assert np.array_equal(data.load("cifar10h", data_dir=tmp_path).soft_target, shares)
+
+
+def test_a_record_stays_as_it_was_published() -> None:
+    """Who gets it from the catalogue cannot change it for others, nor write beside its fields."""
+    record = IMAGE_SETS["mnist"]
+    with pytest.raises(FrozenInstanceError):
+        record.n_train = 1  # type: ignore[misc]
+    assert not hasattr(record, "__dict__")
+
+
+@pytest.mark.parametrize("change", [lambda sums: sums[:-1], lambda sums: [*sums, sums[-1]]])
+def test_a_sum_for_each_file(small_mnist: Path, change) -> None:
+    """A file without a sum would be taken as it comes."""
+    folder = small_mnist / "MNIST" / "raw"
+    sums = [hashlib.md5((folder / f"{name}.gz").read_bytes()).hexdigest() for name in _image_sets.IDX_FILES]
+    assert _image_sets._read_idx("mnist", sums)(folder)[2] == 70
+    with pytest.raises(ValueError, match="zip"):
+        _image_sets._read_idx("mnist", change(sums))(folder)
+
+
+def test_rows_for_training_are_counted_in_images(small_mnist: Path) -> None:
+    """One image too many for training and one too few for testing: together a hundred, as there are labels."""
+    folder = small_mnist / "MNIST" / "raw"
+    images = np.concatenate([digits()[name] for name in _image_sets.IDX_FILES[::2]])
+    for path in list(folder.iterdir()):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    for name, part in zip(_image_sets.IDX_FILES[::2], (images[:71], images[71:]), strict=True):
+        (folder / name).write_bytes(idx(part))
+    with pytest.raises(DataError, match=r"mnist with images of shape \(100, 28, 28, 1\) and 100 labels"):
+        data.load("mnist", data_dir=small_mnist)
+
+
+def test_first_rows_are_never_drawn_anew(small_mnist: Path, truth: np.ndarray) -> None:
+    for dataset in (data.load("mnist:n_samples=60", data_dir=small_mnist), data.load("cifar10:n_samples=60")):
+        for parts in (data.split(dataset, seed=1), data.split(dataset, seed=2), data.published_split(dataset)):
+            assert not parts.redrawn and parts.train[0] == 0
+            assert parts.test[-1] == dataset.n_samples - 1
+
+
+def test_a_set_is_called_as_it_is_told(small_mnist: Path) -> None:
+    """By its own name and parameters where nothing is said; where it came from is kept either way."""
+    source = "mnist:n_samples=60"
+    for given, name in ({}, source), ({"name": "digits"}, "digits"):
+        dataset = _image_sets.load_image_set(source, data_dir=small_mnist, **given)
+        assert (dataset.name, dataset.source) == (name, source)
+    assert _image_sets.load_image_set("mnist", data_dir=small_mnist).name == "mnist"

@@ -282,3 +282,153 @@ def test_readers_of_parquet_look_first(tmp_path):
     ):  # fmt: skip
         with pytest.raises(DataError, match="1,099,511,627,776 rows"):
             read()
+
+
+NUMBERS = (
+    0,
+    1,
+    -1,
+    63,
+    64,
+    -64,
+    -65,
+    127,
+    128,
+    -128,
+    -129,
+    8191,
+    8192,
+    2**31 - 1,
+    -(2**31),
+    2**62,
+    2**63 - 1,
+    -(2**63),
+)
+
+
+def test_whole_numbers_of_every_length():
+    """Zigzag: 0, -1, 1, -2, 2 are 0, 1, 2, 3, 4, in groups of seven bits, the lowest first."""
+    data = struct_of(*((place, 6, zigzag(number)) for place, number in enumerate(NUMBERS, 1)))
+    assert list(check._Compact(data, 0, len(data)).struct().values()) == list(NUMBERS)
+    for content, number in (
+        (b"\x80\x01", 64),
+        (b"\x80\x80\x00", 0),
+        (b"\xff\x01", -128),
+        (b"\xff" * 9 + b"\x01", -(2**63)),
+    ):
+        data = b"\x16" + content + b"\0"
+        assert check._Compact(data, 0, len(data)).struct() == {1: number}
+    data = b"\x16" + b"\x80" * 10 + b"\x01\0"
+    with pytest.raises(check._Wrong, match="more than 64 bits"):
+        check._Compact(data, 0, len(data)).struct()
+
+
+def test_fields_far_apart_and_near():
+    """Up to fifteen apart the distance stands with the type, else the number stands by itself."""
+    fields = [(1, 3, b"\x01"), (16, 3, b"\x02"), (32, 3, b"\x03"), (33, 3, b"\x04"), (3000, 3, b"\x05")]
+    data = struct_of(*fields)
+    assert check._Compact(data, 0, len(data)).struct() == {1: 1, 16: 2, 32: 3, 33: 4, 3000: 5}
+
+
+@pytest.mark.parametrize("count", [0, 1, 14, 15, 16, 200])
+def test_lists_of_every_length(count):
+    data = struct_of((1, 9, list_of(3, [b"\x07"] * count)))
+    assert check._Compact(data, 0, len(data)).struct() == {1: [7] * count}
+
+
+def test_a_list_or_a_text_ends_where_the_structure_may():
+    """A byte for each entry must be left: what says more is refused before anything is made of it."""
+    for content, words in (
+        (b"\x19\x23\x07\x07", "list longer than the file"),
+        (b"\x18\x02ab", "text longer than the file"),
+    ):
+        reader = check._Compact(content, 0, len(content))
+        with pytest.raises(check._Wrong, match="cut off"):  # all is there but the end of the structure
+            reader.struct()
+        reader = check._Compact(content, 0, len(content) - 1)
+        with pytest.raises(check._Wrong, match=words):
+            reader.struct()
+    data = struct_of((1, 9, list_of(1, [b"\1", b"\2"])), (2, 7, bytes(8)))
+    with pytest.raises(check._Wrong, match="text longer than the file"):
+        check._Compact(data, 0, len(data) - 2).struct()
+
+
+@pytest.mark.parametrize("inner", [
+    lambda depth: b"\x1c" * depth + b"\0" * (depth + 1),
+    lambda depth: b"\x19" + b"\x19" * (depth - 1) + b"\x13\x07" + b"\0" if depth else b"\0",
+])  # fmt: skip
+def test_two_dozen_within_each_other_and_no_more(inner):
+    data = inner(24)
+    assert check._Compact(data, 0, len(data)).struct()
+    for depth in (26, 27, 99):
+        data = inner(depth)
+        with pytest.raises(check._Wrong, match="too deep within each other"):
+            check._Compact(data, 0, len(data)).struct()
+
+
+def test_structures_are_counted_to_the_last(monkeypatch):
+    """One within another, 24 times, and one more is too deep; the number of values is held to the last as well."""
+    data = b"\x1c" * 25 + b"\0" * 26
+    with pytest.raises(check._Wrong, match="too deep"):
+        check._Compact(data, 0, len(data)).struct()
+    data = b"\x19" * 25 + b"\x13\x07\0"  # of lists the first has no other around it
+    assert check._Compact(data, 0, len(data)).struct()
+    data = struct_of(*((place, 3, b"\x01") for place in range(1, 10)))
+    monkeypatch.setattr(check, "MOST_FIELDS", 9)
+    assert len(check._Compact(data, 0, len(data)).struct()) == 9
+    monkeypatch.setattr(check, "MOST_FIELDS", 8)
+    with pytest.raises(check._Wrong, match="millions of values"):
+        check._Compact(data, 0, len(data)).struct()
+
+
+def test_limits_are_those_that_are_written_about():
+    assert (check.DEEPEST, check.MOST_FIELDS) == (24, 4_194_304)
+
+
+def page_of(values: int, size: int, packed: int) -> bytes:
+    return struct_of(
+        (1, 5, zigzag(0)), (2, 5, zigzag(size)), (3, 5, zigzag(packed)), (5, 12, struct_of((1, 5, zigzag(values))))
+    ) + bytes(packed)
+
+
+def test_pages_of_nothing_pass():
+    """No value, no byte: a writer may begin a column with such a page."""
+    nothing = {"rows": 0, "group_rows": 0, "values": 0}
+    check.check_parquet(file_of(**nothing, page_values=0), name="t")
+    check.check_parquet(file_of(**nothing, body=page_of(0, 0, 0)), name="t")
+    check.check_parquet(file_of(body=page_of(0, 0, 0) + page_of(2, 8, 8)), name="t")
+    check.check_parquet(file_of(body=page_of(1, 4, 4) + page_of(1, 4, 4)), name="t")
+    check.check_parquet(file_of(dictionary=0, **nothing, page_values=0), name="t")
+
+
+def test_a_column_ends_where_the_footer_begins():
+    page = page_of(2, 8, 8)
+    check.check_parquet(file_of(body=page, chunk=len(page)), name="t")
+    for chunk, words in (
+        (len(page) + 1, "outside of the file"),
+        (len(page) - 1, "outside of its column"),
+        (-1, "outside of the file"),
+    ):
+        with pytest.raises(DataError, match=words):
+            check.check_parquet(file_of(body=page, chunk=chunk), name="t")
+
+
+def test_every_column_counts_for_the_cells(monkeypatch):
+    """Rows times columns: three leaves of one group, whose columns must be as many."""
+    data = of_polars(pl.DataFrame({"a": [1, 2], "b": [3, 4], "c": [5, 6]}))
+    monkeypatch.setattr(check, "MOST_TIMES", 0)
+    monkeypatch.setattr(check, "CELLS", 6)
+    check.check_parquet(data, name="t")
+    monkeypatch.setattr(check, "CELLS", 5)
+    with pytest.raises(DataError, match="it says that it has 2 rows in"):
+        check.check_parquet(data, name="t")
+    with pytest.raises(DataError, match="columns do not add up"):
+        check.check_parquet(file_of(rows=0, group_rows=0, values=0, page_values=0, leaves=2), name="t")
+
+
+def test_a_footer_as_long_as_the_file():
+    """Twelve bytes are marks and a length: a footer may take all others, and none of those."""
+    for more in (0, 1):
+        data = b"PAR1" + bytes(8) + struct.pack("<I", 8 + more) + b"PAR1"
+        with pytest.raises(DataError, match="its ends are missing" if more else "lacks a field"):
+            check.check_parquet(data, name="t")

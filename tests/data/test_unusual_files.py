@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import lzma
+import os
 import zipfile
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import polars as pl
@@ -11,7 +15,7 @@ import pytest
 
 from lossmith import data
 from lossmith._errors import DataError
-from lossmith.data import _delimited, _files, _human_labels, _image_files
+from lossmith.data import _delimited, _files, _human_labels, _image_files, _parquet_check
 from lossmith.data._plain_pickle import read_plain_pickle
 
 
@@ -203,3 +207,183 @@ def test_a_long_name_in_a_pickle():
         read_plain_pickle(b"c" + b"a" * 60 + b"\n" + b"b" * 60 + b"\n.", name="t")
     with pytest.raises(DataError, match="holds a _Name"):
         read_plain_pickle(b"c" + b"a" * 49 + b"\n" + b"b" * 50 + b"\n.", name="t")
+
+
+# delimited text
+
+
+@pytest.mark.parametrize("words, named", [(1, False), (2, True)])
+def test_a_column_is_of_numbers_when_nine_in_ten_cells_are(words, named):
+    """Numbers at the top of a column of numbers are values; above a column of words they may be its name."""
+    cells = [str(number) for number in range(10 - words)] + ["none"] * words
+    found = _delimited.read_delimited("100,200\n" + "".join(f"{cell},{cell}\n" for cell in cells), name="t")
+    assert found.named == named and found.frame.height == (10 if named else 11)
+
+
+def test_cells_as_they_were_read_cannot_be_changed():
+    found = _delimited.read_delimited("a,b\n1,2\n", name="t")
+    with pytest.raises(FrozenInstanceError):
+        found.named = False
+    assert not hasattr(found, "__dict__")
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [("a,b,c\n1,2\n4,5,6\n7,8,9\n", 2), ("a,b\n1,2\n3\n5,6\n", 3), ("a,b\n1,2\n3,4\n5\n", 4), ("a,b\n\n1\n3,4\n5,6\n", 3)],
+)  # fmt: skip
+def test_a_short_line_is_named_wherever_it_is(text, line):
+    """The first below the header, and those of tables of two columns."""
+    with pytest.raises(
+        DataError, match=rf"line {line} of 't' has \d cells where most lines have {text.count(',', 0, 5) + 1}"
+    ):
+        _delimited.read_delimited(text, name="t")
+
+
+def test_ends_of_lines_of_windows_are_no_empty_lines():
+    found = _delimited.read_delimited("a,b\r\n1,2\r\n3,4\r\n", name="t")
+    assert found.frame.rows() == [("1", "2"), ("3", "4")] and found.decisions == ()
+    kept = _delimited.read_delimited('a,b\n"x\ry",2\n3,4\n', name="t")
+    assert kept.frame.rows() == [("x\ry", "2"), ("3", "4")]
+    old = _delimited.read_delimited("a,b\r1,2\r3,4\r", name="t")
+    assert old.frame.rows() == found.frame.rows()
+
+
+def test_where_no_line_is_irregular_none_is_named():
+    """Neither among lines of one length nor where quotes that never close leave no line to be told."""
+    assert _delimited._first_irregular("a,b\n1,2\n3,4\n", ",", 2) == (0, 0)
+    assert _delimited._first_irregular('a,b\n1,2\n"' + "x,y,z\n" * 40_000, ",", 2) == (0, 0)
+    assert _delimited._first_irregular("a,b\n1,2\n3\n4,5\n", ",", 2) == (3, 1)
+
+
+# what kind of file it is
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
+def test_a_file_of_no_bytes_is_empty_whatever_its_name(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    for content in (b"", b" \n \r\n\t"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=rf"t\.{ending}' is empty; expected a table with a header line"):
+            _files.read_table(path)
+
+
+def test_a_table_as_it_was_read_cannot_be_changed(tmp_path):
+    """Columns with types have names, and nothing was separated by commas."""
+    pl.DataFrame({"a": ["1,234"], "b": [2]}).write_parquet(tmp_path / "t.parquet")
+    table = _files.read_table(tmp_path / "t.parquet")
+    assert (table.named, table.comma_separated) == (True, False)
+    (tmp_path / "t.csv").write_text("1;2\n3;4\n")
+    assert not _files.read_table(tmp_path / "t.csv").named and not _files.read_table(tmp_path / "t.csv").comma_separated
+    (tmp_path / "t.csv").write_text("a,b\n3,4\n")
+    assert _files.read_table(tmp_path / "t.csv").named and _files.read_table(tmp_path / "t.csv").comma_separated
+    with pytest.raises(FrozenInstanceError):
+        table.named = False
+    assert not hasattr(table, "__dict__")
+
+
+def test_other_kinds_of_text_are_known_within_a_thousand_characters(tmp_path):
+    path = tmp_path / "t.csv"
+    for text, what in (
+        ('{"a": 1,\n"b": 2}\n', "JSON"), ("<html>\n<p>\n", "a web page"), ("<?xml?>\n<a/>\n", "XML"), ("@relation r\n", "ARFF"), ("% r\n@r\n", "ARFF"),
+    ):  # fmt: skip
+        path.write_text("\n" * (1000 - len(text.split()[0]) - 1) + text)
+        with pytest.raises(DataError, match=rf"t\.csv' is {what}; expected CSV, TSV or Parquet"):
+            _files.read_table(path)
+        path.write_text(text.upper())
+        with pytest.raises(DataError, match=rf"t\.csv' is {what}"):
+            _files.read_table(path)
+    path.write_text("\n" * 999 + "{,y\n" + rows())
+    with pytest.raises(DataError, match="is JSON"):
+        _files.read_table(path)
+    path.write_text("\n" * 1000 + "{,y\n" + rows())
+    assert _files.read_table(path).frame.columns == ["{", "y"]
+
+
+CONTROL = {*range(9), *range(14, 32), 127}
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_bytes_that_text_does_not_have(code):
+    """Some in a thousand are an accident, more are no text; tabs and ends of lines are text."""
+    if code in CONTROL:
+        assert _files._decode(b"a" * 999 + bytes([code]), "t")[1] == "UTF-8"
+        with pytest.raises(DataError, match="'t' is not a text table but binary data"):
+            _files._decode(b"a" * 998 + bytes([code]), "t")
+    else:
+        assert _files._decode(bytes([code]) * 9, "t") == (chr(code) * 9, "UTF-8")
+
+
+def test_bytes_are_counted_in_the_first_64_kib():
+    text = b"\x01" * 65 + b"a" * (65_536 - 65)
+    assert len(_files._decode(text + b"\x01" * 999, "t")[0]) == 65_536 + 999
+    with pytest.raises(DataError, match="binary data"):
+        _files._decode(b"\x01" + text, "t")
+    with pytest.raises(DataError, match="binary data"):
+        _files._decode(text[:-1] + b"\x01", "t")
+
+
+def test_a_pipe_is_not_found_as_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for given in ({"path": tmp_path / "pipe"}, {"path": "pipe", "data_dir": tmp_path}):
+        with pytest.raises(DataError, match="pipe' is a pipe or a device; expected a file"):
+            _files.find_file(**given)
+
+
+def test_sizes_of_parquet_are_looked_at_before_it_is_read(tmp_path, monkeypatch):
+    pl.DataFrame({"x": [1.0, 2.0, 3.0]}).write_parquet(tmp_path / "t.parquet")
+    assert _files.read_columnar(tmp_path / "t.parquet").height == 3
+    monkeypatch.setattr(_parquet_check, "CELLS", 2)
+    monkeypatch.setattr(_parquet_check, "MOST_TIMES", 0)
+    for read in (_files.read_table, _files.read_columnar):
+        with pytest.raises(DataError, match="it says that it has 3 rows in"):
+            read(tmp_path / "t.parquet")
+
+
+def test_arrow_that_is_none(tmp_path):
+    path = tmp_path / "t.arrow"
+    path.write_bytes(b"ARROW1" + bytes(99))
+    with pytest.raises(DataError, match=r"t\.arrow' is damaged or is no Arrow file"):
+        _files.read_columnar(path)
+    pl.DataFrame(schema={"x": pl.Int64}).write_ipc(path)
+    with pytest.raises(DataError, match="has no rows; expected a table with rows"):
+        _files.read_columnar(path)
+
+
+# members of published sets
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_member_is_whole_or_refused(tmp_path, monkeypatch, pack):
+    """However it is packed: at the limit it is whole, and beyond it nothing is cut off in silence."""
+    monkeypatch.setattr(_image_files, "LIMIT", 1000)
+    for length in (0, 1, 999, 1000):
+        (tmp_path / "t").write_bytes(pack(b"\x07" * length))
+        assert _image_files.read_member(tmp_path, "t")[0] == b"\x07" * length
+    for length in (1001, 1002, 5000):
+        (tmp_path / "t").write_bytes(pack(b"\x07" * length))
+        with pytest.raises(DataError, match=r"t' unpacks to more than 0 MiB; expected a published file"):
+            _image_files.read_member(tmp_path, "t")
+
+
+@pytest.mark.parametrize("axes", range(6))
+def test_idx_files_have_one_to_four_axes(axes):
+    array = (
+        np.arange(24, dtype=np.uint8)[: 2**axes].reshape((2,) * axes) if axes < 5 else np.zeros((1,) * axes, np.uint8)
+    )
+    data = bytes([0, 0, 8, axes]) + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
+    if 1 <= axes <= 4:
+        found = _image_files.read_idx(data, name="x")
+        assert found.shape == array.shape and np.array_equal(found, array)
+    else:
+        with pytest.raises(DataError, match="'x' is no IDX file of bytes; expected a header 00 00 08"):
+            _image_files.read_idx(data, name="x")
+
+
+def test_idx_files_that_hold_something_else():
+    for content, words in (
+        (b"", "no IDX file"), (b"\0\0\x08", "no IDX file"), (b"\0\1\x08\1\0\0\0\1x", "no IDX file"), (b"\0\0\x09\1\0\0\0\1x", "no IDX file"),
+        (b"\0\0\x08\1\0\0\0", "'x' holds 0 values"), (b"\0\0\x08\1\0\0\0\0", "'x' holds 0 values; expected the 0 of its header, 0"),
+        (b"\0\0\x08\2\0\0\0\2\0\0\1\0" + b"x", "'x' holds 1 values; expected the 512 of its header, 2 x 256"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=words):
+            _image_files.read_idx(content, name="x")

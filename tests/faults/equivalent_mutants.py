@@ -14,6 +14,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "compare._sqlite": {
         "connection.execute('PRAGMA synchronous = FULL') -> left out": "FULL is what SQLite does where nothing is said; whether the disk was waited for shows when power fails",
         "trial.flush() -> left out": "closing the file writes the same bytes",
+        "True -> False": "of a folder that is not there: it is said before anything is opened, for reading or for writing",
     },
     "compare.repair": {
         "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
@@ -54,5 +55,20 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "drift._state": {
         "if TYPE_CHECKING -> if not": "a record that annotations name is imported, or not",
         "200 -> 201": "how many characters of somebody else's words are shown",
+    },
+    "generative._files": {
+        "False -> True": "a parameter with parameters of its own is no plain data, and is refused whether or not these are listed beside it",
+        "True -> False": "the default of a method in a protocol, which is never called",
+    },
+    "data._delimited": {
+        "False -> True": "what is inferred where the types of all columns are given",
+    },
+    "data._files": {
+        "65536 -> 65537": "of the share alone: between a thousandth of the one and of the other lies no whole number",
+    },
+    "data._image_files": {
+        "6 -> 7": "both marks are in the first six bytes",
+        "1 -> 2": "one byte more is read of a file that is refused either way; NumPy takes any negative number for the axis to be found",
+        "False -> True": "what MD5 is used for, which only builds of Python without MD5 ask for",
     },
 }

@@ -246,37 +246,45 @@ def of_line(words: str) -> str:
     return words.partition(": ")[2]
 
 
+def once_more(every: list[tuple[str, str]], lived: list[str]) -> list[tuple[int, list[tuple[str, str]]]]:
+    """Return how many mutants of some words lived, and all that have these words now; where the line has moved, all of that change."""
+    found = []
+    for words, most in collections.Counter(lived).items():
+        alike = [one for one in every if one[0] == words] or [one for one in every if of_line(one[0]) == of_line(words)]
+        if alike:
+            found.append((most, alike))
+    return found
+
+
 def measured(module: str, sample: int, seed: int, before: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Return what became of the mutants of a module; None where its tests fail without any change.
 
     With what was found `before`, only the mutants that lived are tried again: tests that were added meanwhile cannot make up
-    for one that was noticed. A mutant of a line that is written otherwise now counts no more.
+    for one that was noticed. Of several mutants of the same words as many may live as lived before. A mutant of a line that is
+    written otherwise now counts no more.
     """
     source = path_of(module).read_text()
     every = mutants(source)
-    chosen = random.Random(seed).sample(every, min(sample, len(every)))
-    if before is not None:
-        # those of the same line first: `1 -> 2` is a fault of many lines
-        exact, chosen, others = collections.Counter(before["lived"]), [], []
-        for words, text in every:
-            (chosen if exact[words] else others).append((words, text))
-            exact[words] -= exact[words] > 0
-        left = collections.Counter(map(of_line, exact.elements()))
-        for words, text in others:
-            if left[of_line(words)]:
-                left[of_line(words)] -= 1
-                chosen.append((words, text))
+    if before is None:
+        chosen = [(1, [one]) for one in random.Random(seed).sample(every, min(sample, len(every)))]
+    else:
+        chosen = once_more(every, before["lived"])
     found = reached(module)
     if found is None:
         return None
     lines, seconds = found
     lived = []
-    for words, text in chosen:
-        # a line that is run when the module is loaded concerns all tests, and so does what other processes run
-        near = {name: seconds[name] for name in lines.get(int(words.partition(":")[0]), ())}
-        if (not near or survives(module, text, near)) and survives(module, text, seconds):
-            lived.append(words)
-    tried = len(chosen) if before is None else before["tried"] - len(before["lived"]) + len(chosen)
+    for most, alike in chosen:
+        alive = []
+        for words, text in alike:
+            # a line that is run when the module is loaded concerns all tests, and so does what other processes run
+            near = {name: seconds[name] for name in lines.get(int(words.partition(":")[0]), ())}
+            if (not near or survives(module, text, near)) and survives(module, text, seconds):
+                alive.append(words)
+            if len(alive) == most:
+                break
+        lived += alive
+    tried = sum(most for most, _ in chosen) + (0 if before is None else before["tried"] - len(before["lived"]))
     first = [tried - len(lived), tried]
     if before is not None:
         first = before.get("first", [before["tried"] - len(before["lived"]), before["tried"]])

@@ -296,3 +296,42 @@ def test_an_empty_log_is_no_log(place):
     assert not _sqlite._logged(place)
     place.with_name(place.name + "-wal").write_bytes(b"x")
     assert _sqlite._logged(place)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_is_no_database_is_refused_when_it_is_opened(tmp_path, read_only):
+    """SQLite itself looks into a file when it is first asked, which is too late to try another way of opening it."""
+    path = tmp_path / "text"
+    path.write_text("hello" * 99)
+    with pytest.raises(StoreError, match=r"is no store: not a SQLite file; give another --store"):
+        _sqlite.connect(path, read_only=read_only)
+    missing = tmp_path / "none" / "new.db"
+    with pytest.raises(StoreError, match=r"its folder does not exist; expected a file in an existing folder"):
+        _sqlite.check_place(missing)
+    assert [item.name for item in tmp_path.iterdir()] == ["text"] and path.read_text() == "hello" * 99
+
+
+def test_looking_at_a_place_opens_it_for_reading_alone(place, monkeypatch):
+    asked, real = [], _sqlite._opened
+
+    def opened(address):
+        asked.append(address.partition("?")[2])
+        return real(address)
+
+    monkeypatch.setattr(_sqlite, "_opened", opened)
+    before = place.read_bytes()
+    Store.check(place)
+    assert asked == ["mode=ro"] and place.read_bytes() == before
+
+
+def test_addresses_are_asked_for_as_such(place, monkeypatch):
+    """Some builds of SQLite take any name for an address, others only where that is said."""
+    asked, real = [], sqlite3.connect
+
+    def connect(address, **options):
+        asked.append((address.partition("://")[0], options["uri"]))
+        return real(address, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    _sqlite.connect(place, read_only=True).close()
+    assert asked == [("file", True)]

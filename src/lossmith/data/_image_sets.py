@@ -228,6 +228,13 @@ def _read_idx(name: str, sums: Sequence[str]) -> Callable[[Path | None], Arrays]
             # the sums are of the packed files, as they are published
             arrays = [_idx_file(folder, file, md5) for file, md5 in zip(IDX_FILES, sums, strict=True)]
             train, test = (arrays[0], arrays[1]), (arrays[2], arrays[3])
+            for (images, labels), file in ((train, IDX_FILES[1]), (test, IDX_FILES[3])):
+                if len(images) != len(labels):
+                    raise DataError(
+                        f"{quoted(file)} holds {len(labels):,} labels",
+                        expected=f"{len(images):,}, one for each image",
+                        advice="fetch the files again",
+                    )
         return np.concatenate([train[0], test[0]])[..., None], np.concatenate([train[1], test[1]]), len(train[0])
 
     return read
