@@ -340,16 +340,25 @@ def test_a_sum_for_each_file(small_mnist: Path, change) -> None:
         _image_sets._read_idx("mnist", change(sums))(folder)
 
 
-def test_rows_for_training_are_counted_in_images(small_mnist: Path) -> None:
-    """One image too many for training and one too few for testing: together a hundred, as there are labels."""
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (71, 71, r"mnist with images of shape \(100, 28, 28, 1\) and 100 labels"),
+        (71, 70, r"train-labels-idx1-ubyte holds 70 labels; expected 71, one for each image"),
+        (70, 69, r"train-labels-idx1-ubyte holds 69 labels; expected 70, one for each image"),
+    ],
+)
+def test_rows_of_each_part_are_counted(small_mnist: Path, images: int, labels: int, words: str) -> None:
+    """One too many for training and one too few for testing: together a hundred of each."""
     folder = small_mnist / "MNIST" / "raw"
-    images = np.concatenate([digits()[name] for name in _image_sets.IDX_FILES[::2]])
     for path in list(folder.iterdir()):
-        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
-    for name, part in zip(_image_sets.IDX_FILES[::2], (images[:71], images[71:]), strict=True):
-        (folder / name).write_bytes(idx(part))
-    with pytest.raises(DataError, match=r"mnist with images of shape \(100, 28, 28, 1\) and 100 labels"):
+    for place, cut in ((0, images), (1, labels)):
+        names = _image_sets.IDX_FILES[place::2]
+        rows = np.concatenate([digits()[name] for name in names])
+        for name, part in zip(names, (rows[:cut], rows[cut:]), strict=True):
+            (folder / name).write_bytes(idx(part))
+    with pytest.raises(DataError, match=words):
         data.load("mnist", data_dir=small_mnist)
 
 

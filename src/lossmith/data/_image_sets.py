@@ -231,7 +231,7 @@ def _read_idx(name: str, sums: Sequence[str]) -> Callable[[Path | None], Arrays]
             for (images, labels), file in ((train, IDX_FILES[1]), (test, IDX_FILES[3])):
                 if len(images) != len(labels):
                     raise DataError(
-                        f"{quoted(file)} holds {len(labels):,} labels",
+                        f"{file} holds {len(labels):,} labels",
                         expected=f"{len(images):,}, one for each image",
                         advice="fetch the files again",
                     )
