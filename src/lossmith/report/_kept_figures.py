@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import metadata, resources
@@ -18,7 +17,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from lossmith._errors import InvalidInputError
 from lossmith.compare._spec import Comparison
+from lossmith.report._files import write
 from lossmith.training._backend import cache_folder
 
 __all__ = ["Drawn", "figures_of"]
@@ -100,12 +101,9 @@ def _read(file: Path) -> dict[str, Drawn] | None:
 def _write(file: Path, figures: dict[str, Drawn]) -> None:
     content = gzip.compress(json.dumps([asdict(one) for one in figures.values()]).encode(), 5, mtime=0)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
-            stream.write(content)
-        os.replace(stream.name, file)
+        write(file, content)
         files = sorted(file.parent.glob("*.json.gz"), key=lambda one: one.stat().st_mtime)
         for old in files[:-MOST]:
             old.unlink(missing_ok=True)
-    except OSError:
+    except (OSError, InvalidInputError):
         return

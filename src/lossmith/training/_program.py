@@ -6,7 +6,7 @@ loss and learning rate. Batches are gathered once for each seed and shared by it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from lossmith.training._narrow import write_out
 from lossmith.training._run import Layout, batch_layout, block_sizes, curve_names, evaluate_rows, frozen_step
 from lossmith.training._spec import Batch, GroupData, Hyper, Part, Procedure, Schedule
 
-__all__ = ["Carry", "Program", "build_program", "end_epoch", "one_batch", "over_runs", "stacked_step", "start"]
+__all__ = ["Carry", "Program", "begin", "build_program", "end_epoch", "one_batch", "over_runs", "stacked_step"]
 
 
 class Carry(NamedTuple):
@@ -50,7 +50,7 @@ class Program:
     names: tuple[str, ...]
 
 
-def start(state: Any, n_configurations: int, schedule: Schedule) -> Carry:
+def _start(state: Any, n_configurations: int, schedule: Schedule) -> Carry:
     """Stack the seeds' states over the configurations: the same start for each (common random numbers)."""
     # NumPy, not JAX: a dozen eager operations would each be compiled on first use
     import jax
@@ -67,6 +67,14 @@ def start(state: Any, n_configurations: int, schedule: Schedule) -> Carry:
         diverged=np.zeros(shape, np.int32),
         last_epoch=np.zeros(shape, np.int32),
     )
+
+
+def begin(states: Callable[[int], Any], seeds: Sequence[int], n_configurations: int, schedule: Schedule) -> Carry:
+    """Return the carry in which the runs of a group begin; `states` returns the state of a seed."""
+    import jax
+
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[states(seed) for seed in seeds])
+    return _start(stacked, n_configurations, schedule)
 
 
 def build_program(

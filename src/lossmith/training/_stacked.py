@@ -11,7 +11,7 @@ import numpy as np
 
 from lossmith.training._backend import compilation_cache, compile_program
 from lossmith.training._initial import draw_seed
-from lossmith.training._program import build_program, start
+from lossmith.training._program import begin, build_program
 from lossmith.training._run import Cancelled, Outcome, Progress, epoch_orders
 from lossmith.training._spec import GroupData, Hyper, Procedure, Schedule
 from lossmith.training.execution import measured_bytes
@@ -71,11 +71,7 @@ class Stacked:
         return self._program.names
 
     def _inputs(self, data: GroupData) -> tuple[Any, tuple[Any, Any]]:
-        import jax
-
-        states = [self._states(seed) for seed in data.seeds]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
-        carry = start(stacked, len(self._hyper.loss), self._schedule)
+        carry = begin(self._states, data.seeds, len(self._hyper.loss), self._schedule)
         evaluate = {name: (part.inputs, part.targets) for name, part in data.evaluate.items()}
         return carry, ((data.train.inputs, data.train.targets), evaluate)
 

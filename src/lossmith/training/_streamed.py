@@ -15,7 +15,7 @@ import numpy as np
 from lossmith.training._backend import compilation_cache, compile_program
 from lossmith.training._initial import draw_seed
 from lossmith.training._narrow import write_out
-from lossmith.training._program import end_epoch, one_batch, over_runs, stacked_step, start
+from lossmith.training._program import begin, end_epoch, one_batch, over_runs, stacked_step
 from lossmith.training._run import (
     Cancelled,
     Outcome,
@@ -95,7 +95,7 @@ class Streamed:
             state = jax.vmap(jax.vmap(procedure.final))(state)
             return state, procedure.variables(state)
 
-        carry = self._begin(data)
+        carry = begin(self._states, data.seeds, self._shape[1], self._schedule)
         inner = (carry.state, carry.active, np.zeros((*self._shape, self._n_quantities), np.float32))
         order = np.zeros((self._shape[0], data.train.n_rows), np.int32)
         rows, weight, count = next(self._blocks(data.train, order))
@@ -114,7 +114,6 @@ class Streamed:
             inputs, targets, real = next(self._judged(part))
             self._sums[name] = compiled(stacked, carry.state, hyper, inputs, targets, real)
         values = [np.zeros((*self._shape, self._n_quantities), np.float32) for _ in self._watched]
-        # the state of a run that had ended stays in both: one of them is a copy
         self._end = compiled(end, carry, inner, values, np.int32(1))
         self._finish = compiled(finish, carry)
         for name, part in data.evaluate.items():
@@ -122,12 +121,6 @@ class Streamed:
                 procedure.predict, self._shape[0], seed_axes=(0, None if part.shared else 0), run_axes=(0, None)
             )
             self._predictions[name] = compiled(stacked, carry.state, next(self._judged(part))[0])
-
-    def _begin(self, data: GroupData) -> Any:
-        import jax
-
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[self._states(seed) for seed in data.seeds])
-        return start(stacked, self._shape[1], self._schedule)
 
     def _blocks(self, part: Part, order: np.ndarray) -> Iterator[tuple[Any, np.ndarray, int]]:
         """Yield rows of shape (seed, batch, row, ...), their weights and the number of batches that count, block by block."""
@@ -181,7 +174,7 @@ class Streamed:
         """Train one group to the end."""
         import jax
 
-        carry = jax.device_put(self._begin(data))
+        carry = jax.device_put(begin(self._states, data.seeds, self._shape[1], self._schedule))
         generators = [np.random.default_rng(draw_seed(seed, "batches")) for seed in data.seeds]
         epochs, n_rows = self._schedule.epochs, data.train.n_rows
         curves = np.full((epochs, *self._shape, len(self.names)), np.nan, np.float32)
@@ -216,7 +209,7 @@ class Streamed:
         import jax
         import jax.numpy as jnp
 
-        # each step is given its states for good; those of the carry are still needed where there is a best one
+        # each block is given its states for good, and the end of the epoch still takes those of the carry
         inner: Any = (
             jax.tree.map(jnp.copy, carry.state),
             jnp.copy(carry.active),
