@@ -102,6 +102,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(autouse=True)
+def _no_folder_of_data(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests that do not ask for real data run as where there is none: who names a folder changes none of them."""
+    if request.node.get_closest_marker("realdata") is None:
+        monkeypatch.delenv("LOSSMITH_DATA", raising=False)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of real data sets; asking for it without naming one is an error, never a silent skip."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -23,17 +26,17 @@ def test_gzip_is_unpacked_like_gzip_does_it():
         gzip.compress(text[:99]) + gzip.compress(text[99:]),
         gzip.compress(text) + bytes(512),
     ):
-        assert _bounded.unpacked(packed, name="t") == gzip.decompress(packed) == text
-    assert _bounded.unpacked(gzip.compress(b""), name="t") == b""
+        assert _bounded.unpacked(io.BytesIO(packed), name="t") == gzip.decompress(packed) == text
+    assert _bounded.unpacked(io.BytesIO(gzip.compress(b"")), name="t") == b""
 
 
 @pytest.mark.parametrize("cut", [*range(1, 30), 60, 200])
 def test_gzip_cut_off_is_refused(cut):
     packed = gzip.compress(os.urandom(400))
     with pytest.raises(DataError, match="damaged gzip file"):
-        _bounded.unpacked(packed[:-cut], name="t")
+        _bounded.unpacked(io.BytesIO(packed[:-cut]), name="t")
     with pytest.raises(DataError, match="damaged gzip file"):
-        _bounded.unpacked(packed + b"rubbish", name="t")
+        _bounded.unpacked(io.BytesIO(packed + b"rubbish"), name="t")
 
 
 def test_the_limit_is_64_mib_or_a_hundred_times(monkeypatch):
@@ -43,12 +46,12 @@ def test_the_limit_is_64_mib_or_a_hundred_times(monkeypatch):
     packed = gzip.compress(bytes(10_000))  # 29 bytes or so: a hundred times are fewer than 10,000
     assert 100 * len(packed) < 10_000
     with pytest.raises(DataError, match=r"unpacks to more than 0 MiB; .*100 times"):
-        _bounded.unpacked(packed, name="t")
+        _bounded.unpacked(io.BytesIO(packed), name="t")
     monkeypatch.setattr(_bounded, "MOST_TIMES", 1)
     exact = gzip.compress(bytes(1000))
-    assert _bounded.unpacked(exact, name="t") == bytes(1000)
+    assert _bounded.unpacked(io.BytesIO(exact), name="t") == bytes(1000)
     with pytest.raises(DataError, match="unpacks to more than"):
-        _bounded.unpacked(gzip.compress(bytes(1001)), name="t")
+        _bounded.unpacked(io.BytesIO(gzip.compress(bytes(1001))), name="t")
 
 
 def test_nothing_is_kept_beyond_the_limit(monkeypatch):
@@ -75,7 +78,7 @@ def test_nothing_is_kept_beyond_the_limit(monkeypatch):
     monkeypatch.setattr(_bounded, "MOST_TIMES", 1)
     monkeypatch.setattr(zlib, "decompressobj", counted)
     with pytest.raises(DataError, match="more than 1 MiB"):
-        _bounded.unpacked(packed, name="t")
+        _bounded.unpacked(io.BytesIO(packed), name="t")
     assert len(asked) <= 3 and all(0 < most <= 2**20 for most in asked)
 
 
@@ -106,13 +109,37 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_a_file_beyond_memory(tmp_path, monkeypatch):
-    def full(self):
-        raise MemoryError
+    class Full(io.FileIO):
+        def readall(self):
+            raise MemoryError
 
     (tmp_path / "a").write_bytes(b"xy")
-    monkeypatch.setattr(Path, "read_bytes", full)
-    with pytest.raises(DataError, match="does not fit into memory"):
-        _bounded.read_whole(tmp_path / "a")
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Full(path))
+    for read in (_bounded.read_whole, _bounded.read_unpacked):
+        with pytest.raises(DataError, match="does not fit into memory"):
+            read(tmp_path / "a")
+
+
+def test_a_file_or_what_gzip_packed_in_it(tmp_path):
+    """From a file, and from a pipe, which cannot go back to its start."""
+    for content in (b"", b"\x1f", b"a,b\n" * 9, b"\x1f\x8c" + b"x" * 9):
+        for written in (content, gzip.compress(content)):
+            (tmp_path / "a").write_bytes(written)
+            assert _bounded.read_unpacked(tmp_path / "a") == content
+    (tmp_path / "a").write_bytes(gzip.compress(b"xy")[:-1])
+    with pytest.raises(DataError, match="a' is a damaged gzip file"):
+        _bounded.read_unpacked(tmp_path / "a")
+
+
+def test_rows_from_a_pipe_may_be_packed():
+    for content in (b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", "from lossmith.data import _bounded; print(_bounded.read_unpacked('/dev/stdin'))"],
+            input=content,
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout == b"b'a,b\\n1,2\\n'\n"
 
 
 def test_archives(tmp_path, monkeypatch):
@@ -149,10 +176,10 @@ def test_standard_input_may_be_a_pipe():
 def test_only_gzip_is_unpacked():
     """What follows a gzip file, or stands in its place, is held to be gzip as well."""
     content = b"a,b\n1,2\n"
-    assert _bounded.unpacked(gzip.compress(content) * 2, name="t") == content * 2
+    assert _bounded.unpacked(io.BytesIO(gzip.compress(content) * 2), name="t") == content * 2
     for packed in (zlib.compress(content), gzip.compress(content) + zlib.compress(content)):
         with pytest.raises(DataError, match="damaged gzip file"):
-            _bounded.unpacked(packed, name="t")
+            _bounded.unpacked(io.BytesIO(packed), name="t")
 
 
 @pytest.mark.parametrize("length", range(1, 32))
@@ -160,13 +187,13 @@ def test_the_beginning_of_a_gzip_file_is_refused(length):
     packed = gzip.compress(os.urandom(30))
     assert len(packed) > 32
     with pytest.raises(DataError, match="damaged gzip file; expected a complete file"):
-        _bounded.unpacked(packed[:length], name="t")
+        _bounded.unpacked(io.BytesIO(packed[:length]), name="t")
 
 
 def test_what_unpacks_to_whole_pieces():
     """The last piece leaves nothing packed behind it, and is not the end: zeros of the sizes around one and two pieces."""
     for size in (0, 1, 2**20 - 1, 2**20, 2**20 + 1, 2**21, 3 * 2**20 + 5):
-        assert _bounded.unpacked(gzip.compress(bytes(size)), name="t") == bytes(size)
+        assert _bounded.unpacked(io.BytesIO(gzip.compress(bytes(size))), name="t") == bytes(size)
 
 
 def test_archives_are_files(tmp_path):

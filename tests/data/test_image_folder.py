@@ -189,11 +189,53 @@ def test_grey_of_sixteen_bits_is_told_from_grey_of_eight(folder: Path) -> None:
     for largest, wanted in ((255, [0, 100, 255]), (256, [0, 0, 0]), (65_535, [0, 0, 255])):
         picture = Image.fromarray(np.array([[0, 100, largest]], np.uint16))
         picture.save(folder / "cat" / "0.png")
-        assert _image_folder._pixels(folder / "cat" / "0.png", 1, 3, 1)[0, :, 0].tolist() == wanted
+        pixels = np.zeros((1, 3, 1), np.uint8)
+        _image_folder._unpack(folder / "cat" / "0.png", pixels)
+        assert pixels[0, :, 0].tolist() == wanted
         assert _image_folder._survey([folder / "cat" / "0.png"])[1] == 1
     for value, wanted in ((3.7, 3), (-5.0, 0)):
         picture = Image.fromarray(np.array([[value]], np.float32))
-        assert np.asarray(_image_folder._eight_bits(picture)).tolist() == [[wanted]]
+        assert np.asarray(_image_folder._plain(picture, "L", value)).tolist() == [[wanted]]
+
+
+def seen(*, through: bool, size: tuple[int, int]) -> np.ndarray:
+    """A picture of 150 rows, more than are taken from Pillow at once, of one colour a row, perhaps shining through below."""
+    colours = np.zeros((*size, 4), np.uint8)
+    colours[..., 0] = np.arange(size[0])[:, None]
+    colours[..., 3] = 255
+    if through:
+        colours[size[0] // 2 :, :, 3] = 0
+    return colours
+
+
+@pytest.mark.parametrize("through", [False, True], ids=["opaque", "shining through"])
+@pytest.mark.parametrize("height", [150, 75], ids=["as it is", "scaled"])
+def test_high_pictures_are_taken_row_by_row(tmp_path: Path, through: bool, height: int) -> None:
+    Image.fromarray(seen(through=through, size=(150, 4))).save(tmp_path / "a.png")
+    pixels = np.zeros((height, 2 if height == 75 else 4, 3), np.uint8)
+    _image_folder._unpack(tmp_path / "a.png", pixels)
+    wanted = np.arange(150.0) if height == 150 else np.arange(75) * 2 + 0.5  # the mean of two rows
+    if through:
+        wanted[height // 2 :] = 255
+        assert (pixels[height // 2 + 2 :] == 255).all()
+    inside = slice(2, height // 2 - 2)
+    assert np.abs(pixels[inside, :, 0] - wanted[inside, None]).max() <= (0 if height == 150 else 1)
+    assert (pixels[inside, :, 1:] == 0).all()
+    assert _image_folder._survey([tmp_path / "a.png"])[2] == through
+
+
+@pytest.mark.parametrize(("height", "brightest"), [(150, 65_535), (150, 200), (75, 65_535)])
+def test_white_of_a_high_deep_picture_is_that_of_all_its_rows(tmp_path: Path, height: int, brightest: int) -> None:
+    """The row that says that white is 65,535 stands far below the first ones."""
+    values = np.full((150, 4), 100, np.uint16)
+    values[-1] = brightest
+    Image.fromarray(values).save(tmp_path / "a.png")
+    pixels = np.zeros((height, 4, 1), np.uint8)
+    _image_folder._unpack(tmp_path / "a.png", pixels)
+    assert (pixels[: height - 2] == (0 if brightest > 255 else 100)).all()
+    assert pixels[-1].max() == (
+        255 if height == 150 and brightest > 255 else 200 if height == 150 else pixels[-1].max()
+    )
 
 
 def test_how_much_room_pictures_may_take(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

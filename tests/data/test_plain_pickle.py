@@ -55,6 +55,77 @@ def test_texts_of_python_two():
     assert read_plain_pickle(b"(S'a'\n(I1\nI2\nlI3\nad.", name="t") == {"a": [1, 2, 3]}
 
 
+LARGE = np.random.default_rng(7).integers(0, 256, (300, 256)).astype(np.uint8)  # as a text: 76,800 characters
+
+
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("order", "CF")
+def test_long_texts_are_read_where_they_stand(protocol, order):
+    """Pieces of 65,536 bytes end within characters of two bytes."""
+    text = "x" + "ä" * 70_000
+    record = {
+        "data": np.asarray(LARGE, order=order),
+        "text": text,
+        "texts": [text, "b", text],
+        "bytes": b"\xe4" * 70_000,
+    }
+    found = read_plain_pickle(pickle.dumps(record, protocol), name="t")
+    assert np.array_equal(found["data"], LARGE) and found["data"].dtype == np.uint8
+    assert found["text"] == text and found["texts"] == [text, "b", text]
+    if protocol != 0:  # which writes such bytes as a call for each
+        assert found["bytes"] == "ä" * 70_000
+
+
+def written_by_python_two(pixels: bytes) -> bytes:
+    """As CIFAR is published: pixels are a text of bytes."""
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR"
+    kind = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    state = b"(K\x01M\x2c\x01M\x00\x01\x86" + kind + b"\x89T" + len(pixels).to_bytes(4, "little") + pixels + b"tb"
+    return b"\x80\x02}U\x04data" + array + state + b"s."
+
+
+def test_pixels_of_python_two_are_the_file_itself():
+    data = written_by_python_two(LARGE.tobytes())
+    found = read_plain_pickle(data, name="t")["data"]
+    assert np.array_equal(found, LARGE)
+    assert np.shares_memory(found, np.frombuffer(data, np.uint8))
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_long_text_of_another_length_is_refused(change):
+    pixels = LARGE.tobytes()
+    with pytest.raises(DataError, match="an array of shape"):
+        read_plain_pickle(written_by_python_two((pixels + b"x")[: len(pixels) + change]), name="t")
+    with pytest.raises(DataError, match="holds no plain data"):  # the text would end beyond the file
+        read_plain_pickle(b"\x80\x02}U\x04dataT" + (70_001).to_bytes(4, "little") + bytes(69_999) + b"s.", name="t")
+
+
+def test_a_long_text_is_held_once_however_often_it_is_meant():
+    place = b"T" + (70_000).to_bytes(4, "little") + b"y" * 70_000 + b"q\x01"
+    found = read_plain_pickle(b"\x80\x02}(U\x01a" + place + b"U\x01bh\x01u.", name="t")
+    assert found["a"] is found["b"] and found["a"] == "y" * 70_000
+
+
+def test_a_long_text_is_no_name_and_no_call():
+    place = b"X" + (70_000).to_bytes(4, "little") + b"y" * 70_000
+    for program in (
+        b"\x80\x04" + place + b"\x8c\x01a\x93.",
+        b"\x80\x02" + place + b")R.",
+        b"\x80\x02}" + place + b"K\x01s.",
+        b"\x80\x02cnumpy\ndtype\n" + place + b"\x85R.",
+    ):
+        with pytest.raises(DataError, match="holds no plain data"):
+            read_plain_pickle(program, name="t")
+    beyond = "y" * 66_000 + "€"  # no byte
+    with pytest.raises(DataError, match="holds no plain data"):
+        read_plain_pickle(
+            written_by_python_two(b"").replace(
+                b"T\x00\x00\x00\x00", b"X" + len(beyond.encode()).to_bytes(4, "little") + beyond.encode()
+            ),
+            name="t",
+        )
+
+
 class Code:
     def __reduce__(self):
         return os.system, ("touch HARM",)

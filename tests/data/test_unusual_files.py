@@ -250,9 +250,29 @@ def test_ends_of_lines_of_windows_are_no_empty_lines():
 
 def test_where_no_line_is_irregular_none_is_named():
     """Neither among lines of one length nor where quotes that never close leave no line to be told."""
-    assert _delimited._first_irregular("a,b\n1,2\n3,4\n", ",", 2) == (0, 0)
-    assert _delimited._first_irregular('a,b\n1,2\n"' + "x,y,z\n" * 40_000, ",", 2) == (0, 0)
-    assert _delimited._first_irregular("a,b\n1,2\n3\n4,5\n", ",", 2) == (3, 1)
+    assert _delimited._first_irregular(b"a,b\n1,2\n3,4\n", ",", 2) == (0, 0)
+    assert _delimited._first_irregular(b'a,b\n1,2\n"' + b"x,y,z\n" * 40_000, ",", 2) == (0, 0)
+    assert _delimited._first_irregular(b"a,b\n1,2\n3\n4,5\n", ",", 2) == (3, 1)
+
+
+def test_characters_cut_in_two_and_texts_of_other_encodings(tmp_path):
+    """A text of more than a megabyte is looked at in pieces; so is the start of a text, from which separators are told."""
+    for lead in range(3):
+        rows = "a,y\n" + "b" * lead + "日本語日本語,1\n" * 60_000
+        (tmp_path / "t.csv").write_bytes(rows.encode())
+        found = _files.read_table(tmp_path / "t.csv")
+        assert found.frame["a"].to_list() == ["b" * lead + "日本語日本語"] + ["日本語日本語"] * 59_999
+        assert found.decisions[0].startswith("Read as UTF-8 text separated by commas")
+        (tmp_path / "t.csv").write_bytes(rows.encode("utf-16"))
+        other = _files.read_table(tmp_path / "t.csv")
+        assert other.frame.equals(found.frame) and "UTF-16" in other.decisions[0]
+        (tmp_path / "t.csv").write_bytes(rows.encode("utf-8-sig"))
+        assert _files.read_table(tmp_path / "t.csv").frame.equals(found.frame)
+    (tmp_path / "t.csv").write_bytes(b"a,y\n" + "größer,1\n".encode("cp1252") * 200_000)
+    found = _files.read_table(tmp_path / "t.csv")
+    assert found.frame["a"].unique().to_list() == ["größer"] and "Latin-1" in found.decisions[0]
+    (tmp_path / "t.csv").write_bytes(b"a,y\n" + b"\xe4\x81,1\n" * 9)  # a byte that Windows does not use
+    assert _files.read_table(tmp_path / "t.csv").frame["a"].unique().to_list() == ["\xe4\x81"]
 
 
 # what kind of file it is
@@ -306,20 +326,20 @@ CONTROL = {*range(9), *range(14, 32), 127}
 def test_bytes_that_text_does_not_have(code):
     """Some in a thousand are an accident, more are no text; tabs and ends of lines are text."""
     if code in CONTROL:
-        assert _files._decode(b"a" * 999 + bytes([code]), "t")[1] == "UTF-8"
+        assert _files._as_utf8(b"a" * 999 + bytes([code]), "t")[1] == "UTF-8"
         with pytest.raises(DataError, match="'t' is not a text table but binary data"):
-            _files._decode(b"a" * 998 + bytes([code]), "t")
+            _files._as_utf8(b"a" * 998 + bytes([code]), "t")
     else:
-        assert _files._decode(bytes([code]) * 9, "t") == (chr(code) * 9, "UTF-8")
+        assert _files._as_utf8(bytes([code]) * 9, "t") == (bytes([code]) * 9, "UTF-8")
 
 
 def test_bytes_are_counted_in_the_first_64_kib():
     text = b"\x01" * 65 + b"a" * (65_536 - 65)
-    assert len(_files._decode(text + b"\x01" * 999, "t")[0]) == 65_536 + 999
+    assert len(_files._as_utf8(text + b"\x01" * 999, "t")[0]) == 65_536 + 999
     with pytest.raises(DataError, match="binary data"):
-        _files._decode(b"\x01" + text, "t")
+        _files._as_utf8(b"\x01" + text, "t")
     with pytest.raises(DataError, match="binary data"):
-        _files._decode(text[:-1] + b"\x01", "t")
+        _files._as_utf8(text[:-1] + b"\x01", "t")
 
 
 def test_a_pipe_is_not_found_as_a_file(tmp_path):

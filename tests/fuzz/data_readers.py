@@ -86,7 +86,7 @@ def packed_text() -> Any:
     def make(rng: random.Random) -> bytes:
         return mutated(rng, rng.choice(seeds), seeds)
 
-    return make, lambda data: _bounded.unpacked(data, name="t.csv.gz")
+    return make, lambda data: _bounded.unpacked(io.BytesIO(data), name="t.csv.gz")
 
 
 def _columnar(kind: str) -> list[bytes]:
@@ -226,7 +226,8 @@ def pictures() -> Any:
 
     def read(path: Path) -> None:
         _image_folder._survey([path])
-        _image_folder._pixels(path, 4, 4, 3)
+        for size in ((4, 4), (9, 7)):
+            _image_folder._unpack(path, np.empty((*size, 3), np.uint8))
 
     return bytewise(seeds), as_file(read, ".png")
 

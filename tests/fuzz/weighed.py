@@ -60,16 +60,32 @@ def frame(size: int) -> Any:
     return pl.DataFrame({name: rng.normal(size=rows) for name in ("a", "b", "c")} | {"y": np.arange(rows) % 2})
 
 
+def texts(data: bytes) -> int:
+    """Return what the cells of a table take as the texts that they are read as; their file says nothing about it."""
+    import polars as pl
+
+    cells = pl.read_csv(io.BytesIO(data), infer_schema=False)
+    long = sum(int(column.str.len_bytes().filter(column.str.len_bytes() > 12).sum()) for column in cells)
+    return 16 * cells.height * cells.width + long  # of up to 12 bytes: within the 16 that every text has
+
+
 def csv(path: Path, size: int) -> int:
-    frame(size // 2).write_csv(path)
-    return path.stat().st_size
+    frame(size // 4).write_csv(path)
+    return texts(path.read_bytes())
 
 
 def packed_csv(path: Path, size: int) -> int:
     stream = io.BytesIO()
-    frame(size // 2).write_csv(stream)
+    frame(size // 4).write_csv(stream)
     path.write_bytes(gzip.compress(stream.getvalue(), 1))
-    return len(stream.getvalue())
+    return texts(stream.getvalue())
+
+
+def short_csv(path: Path, size: int) -> int:
+    """Cells of one character, of which a table holds sixteen bytes each."""
+    cells = np.random.default_rng(0).integers(0, 10, (size // 16 // 8, 8))
+    path.write_bytes(b"a,b,c,d,e,f,g,y\n" + b"".join(b",".join(b"%d" % cell for cell in row) + b"\n" for row in cells))
+    return texts(path.read_bytes())
 
 
 def read_table(path: Path) -> Any:
@@ -96,7 +112,7 @@ def packed(path: Path, size: int) -> int:
 def unpack(path: Path) -> Any:
     from lossmith.data import _bounded
 
-    return _bounded.unpacked(_bounded.read_whole(path), name="t")
+    return _bounded.read_unpacked(path)
 
 
 def columnar(kind: str, compression: str) -> Callable[[Path, int], int]:
@@ -167,6 +183,18 @@ def batch(path: Path, size: int) -> int:
     return rows * 3072
 
 
+def old_batch(path: Path, size: int) -> int:
+    rows = size // 3072
+    pixels = numbers(rows * 3072).tobytes()
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR"
+    shape = b"J" + struct.pack("<i", rows) + b"M\x00\x0c\x86"
+    kind = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    labels = b"U\x06labels](" + b"".join(b"K" + bytes([place % 10]) for place in range(rows)) + b"e"
+    state = b"(K\x01" + shape + kind + b"\x89T" + struct.pack("<I", len(pixels)) + pixels + b"tb"
+    path.write_bytes(b"\x80\x02}(U\x04data" + array + state + labels + b"u.")
+    return rows * 3072
+
+
 def read_batch(path: Path) -> Any:
     from lossmith.data import _image_files
 
@@ -180,32 +208,36 @@ def terabyte_batch(path: Path) -> None:
     path.write_bytes(data.replace(b"K\x15M\x00\x0c\x86", b"J\xff\xff\xff\x7fM\x00\x0c\x86"))
 
 
-def picture(form: str) -> Callable[[Path, int], int]:
+def pictures(mode: str, form: str) -> Callable[[Path, int], int]:
+    """Two pictures of one size, the fewest that a folder with classes can hold."""
+
     def write(path: Path, size: int) -> int:
         from PIL import Image
 
-        side = int((size / 3) ** 0.5)
-        Image.fromarray(numbers(side * side * 3).reshape(side, side, 3)).save(path, form)
-        return side * side * 3
+        deep = np.uint16 if mode == "I;16" else np.uint8
+        channels = {"RGBA": 4, "RGB": 3}.get(mode, 1)
+        side = int((size / 2 / channels / np.dtype(deep).itemsize) ** 0.5)
+        values = numbers(side * side * channels * np.dtype(deep).itemsize, deep)
+        made = Image.fromarray(values.reshape((side, side, channels) if channels > 1 else (side, side)))
+        path.mkdir()
+        for place in range(2):
+            made.save(path / f"{place}.{form.lower()}", form)
+        return 2 * values.nbytes
 
     return write
 
 
-def read_picture(path: Path) -> Any:
-    from PIL import Image
-
+def read_pictures(path: Path) -> Any:
     from lossmith.data import _image_folder
 
-    with Image.open(path) as known:
-        width, height = known.size
-    _image_folder._survey([path])
-    return _image_folder._pixels(path, height, width, 3)
+    return _image_folder.load_pictures(path)
 
 
 def large_png(path: Path) -> None:
     from hostile_bytes import png
 
-    path.write_bytes(png(10_000, 6_000))
+    path.mkdir()
+    (path / "0.png").write_bytes(png(10_000, 6_000))
 
 
 # arrays
@@ -310,20 +342,24 @@ def wide_network(path: Path) -> None:
 
 
 READERS: dict[str, Weighed] = {
-    "csv": Weighed("CSV", csv, read_table, long_cell, ".csv", why="the text is held once, while every cell becomes a text of its own, with its length and place: a number of 18 digits takes 34 bytes, a short one 16 in place of 2"),
-    "csv.gz": Weighed("CSV, packed by gzip", packed_csv, read_table, bomb, ".csv.gz", why="as CSV; the size is that of the unpacked text"),
-    "gzip": Weighed("gzip, unpacked alone", packed, unpack, bomb, ".gz", why="these bytes are random, so that the packed file is as large as what it holds, and both are held: twice, and a piece of 1 MiB"),
+    "csv": Weighed("CSV, numbers of 18 digits", csv, read_table, long_cell, ".csv"),
+    "short.csv": Weighed("CSV, cells of a digit", short_csv, read_table, long_cell, ".csv"),
+    "csv.gz": Weighed("CSV, packed by gzip", packed_csv, read_table, bomb, ".csv.gz"),
+    "gzip": Weighed("gzip, unpacked alone", packed, unpack, bomb, ".gz"),
     "parquet": Weighed("Parquet, zstd", columnar("parquet", "zstd"), read_columnar, large_page, ".parquet"),
     "plain.parquet": Weighed("Parquet, not packed", columnar("parquet", "uncompressed"), read_columnar, large_page, ".parquet"),
     "arrow": Weighed("Arrow IPC", columnar("ipc", "uncompressed"), read_columnar, large_buffer, ".arrow", why="the file and the table: twice, and some pages"),
     "zstd.arrow": Weighed("Arrow IPC, zstd", columnar("ipc", "zstd"), read_columnar, large_buffer, ".arrow"),
     "idx": Weighed("IDX", idx, read_idx, terabyte_idx),
     "idx.gz": Weighed("IDX, packed", packed_idx, read_idx, bomb, ".gz"),
-    "batch": Weighed("pickle batches (CIFAR)", batch, read_batch, terabyte_batch, why="pixels are a text in such a pickle, of one or two bytes for a pixel, and are held as the file, that text and the array"),
+    "batch": Weighed("pickle batches (CIFAR), of Python 3", batch, read_batch, terabyte_batch),
+    "old.batch": Weighed("pickle batches (CIFAR), of Python 2, as published", old_batch, read_batch, terabyte_batch),
     "npy": Weighed("npy of labels", npy, read_labels, terabyte_npy, ".npy", most=8),
     "npz": Weighed("npz to lint", npz, read_npz, terabyte_npz, ".npz"),
-    "png": Weighed("PNG", picture("PNG"), read_picture, large_png, ".png", why="Pillow keeps four bytes for the three of a pixel, and the array has three"),
-    "jpeg": Weighed("JPEG", picture("JPEG"), read_picture, None, ".jpg", why="as PNG"),
+    "png": Weighed("two pictures, PNG", pictures("RGB", "PNG"), read_pictures, large_png),
+    "rgba.png": Weighed("two pictures that shine through, PNG", pictures("RGBA", "PNG"), read_pictures, large_png),
+    "deep.png": Weighed("two grey pictures of 16 bits, PNG", pictures("I;16", "PNG"), read_pictures, large_png),
+    "jpeg": Weighed("two pictures, JPEG", pictures("RGB", "JPEG"), read_pictures, None),
     "tensors": Weighed("model file: its arrays", tensors, read_tensors, larger_tensor, why="the file and its arrays: twice, and some pages"),
     "network": Weighed("model file of a network", network, read_network, wide_network, why="the file and its arrays: twice, and some pages"),
 }  # fmt: skip

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from lossmith._errors import DataError
 
-__all__ = ["MOST_TIMES", "UNPACKED", "check_archive", "check_regular", "read_whole", "unpacked"]
+__all__ = ["MOST_TIMES", "UNPACKED", "check_archive", "check_regular", "read_unpacked", "read_whole", "unpacked"]
 
 UNPACKED = 1 << 26  # bytes to which any gzip file may unpack
 MOST_TIMES = 100  # to which a larger one may: text tables of real life unpack to 3 to 30 times their size
 MOST = 1 << 33  # bytes to which none may
 _PIECE = 1 << 20
+_GZIP = b"\x1f\x8b"
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
@@ -34,6 +38,20 @@ def check_regular(path: str | os.PathLike[str]) -> None:
         )
 
 
+@contextlib.contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[io.FileIO]:
+    """Give the bytes of a file, without a buffer: one would be held beside what is read."""
+    check_regular(path)
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            yield file
+    except (OSError, MemoryError) as error:
+        reason = "it does not fit into memory" if isinstance(error, MemoryError) else error.strerror or error
+        raise DataError(
+            f"{str(path)!r} cannot be read: {reason}", expected="a readable file", advice="check its permissions"
+        ) from error
+
+
 def read_whole(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a file.
 
@@ -42,14 +60,25 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     DataError
         It is no file, or cannot be read.
     """
-    check_regular(path)
-    try:
-        return Path(path).read_bytes()
-    except (OSError, MemoryError) as error:
-        reason = "it does not fit into memory" if isinstance(error, MemoryError) else error.strerror or error
-        raise DataError(
-            f"{str(path)!r} cannot be read: {reason}", expected="a readable file", advice="check its permissions"
-        ) from error
+    with _open(path) as file:
+        return file.readall()
+
+
+def read_unpacked(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a file, or what they unpack to where gzip packed them.
+
+    Raises
+    ------
+    DataError
+        As `read_whole` and `unpacked`.
+    """
+    with _open(path) as file:
+        if not file.seekable():  # a pipe is held whole
+            data = file.readall()
+            return unpacked(io.BytesIO(data), name=str(path)) if data.startswith(_GZIP) else data
+        packed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        return unpacked(file, name=str(path)) if packed else file.readall()
 
 
 def allowed(size: int) -> int:
@@ -94,8 +123,8 @@ def check_archive(path: str | os.PathLike[str]) -> None:
         )
 
 
-def unpacked(data: bytes, *, name: str) -> bytes:
-    """Return what a gzip file holds, all of its parts.
+def unpacked(packed: BinaryIO | io.FileIO, *, name: str) -> bytes:
+    """Return what a gzip file holds, all of its parts; it is read piece by piece.
 
     Raises
     ------
@@ -105,34 +134,41 @@ def unpacked(data: bytes, *, name: str) -> bytes:
     Examples
     --------
     >>> import gzip
-    >>> unpacked(gzip.compress(b"a,b"), name="t.csv.gz")
+    >>> unpacked(io.BytesIO(gzip.compress(b"a,b")), name="t.csv.gz")
     b'a,b'
     """
-    limit = allowed(len(data))
-    view, place, found = memoryview(data), 0, io.BytesIO()  # which gives away what it holds without a copy
+    size = packed.seek(0, os.SEEK_END)
+    packed.seek(0)
+    limit = allowed(size)
+    found = io.BytesIO()  # which gives away what it holds without a copy
     try:
-        while place < len(data) and (
-            data[place] or data[place:].strip(b"\0")
-        ):  # some programs fill the last block with zeros
+        while _goes_on(packed):
             part = zlib.decompressobj(wbits=31)
             while not part.eof:
-                given: bytes | memoryview = part.unconsumed_tail
-                if not given:
-                    given = view[place : place + _PIECE]
-                    place += len(given)
+                given = part.unconsumed_tail or packed.read(_PIECE)
                 piece = part.decompress(given, _PIECE)
                 found.write(piece)
                 if found.tell() > limit:
                     raise DataError(
                         f"{name!r} unpacks to more than {limit >> 20:,} MiB",
-                        expected=f"at most 64 MiB, or {MOST_TIMES} times the {len(data):,} bytes that it has",
+                        expected=f"at most 64 MiB, or {MOST_TIMES} times the {size:,} bytes that it has",
                         advice="unpack it yourself if you trust it",
                     )
                 if not piece and not given and not part.eof:
                     raise EOFError("it is cut off")
-            place -= len(part.unused_data)
+            packed.seek(-len(part.unused_data), os.SEEK_CUR)
     except (zlib.error, EOFError) as error:
         raise DataError(
             f"{name!r} is a damaged gzip file", expected="a complete file", advice="copy or export it again"
         ) from error
     return found.getvalue()
+
+
+def _goes_on(packed: BinaryIO | io.FileIO) -> bool:
+    """Return whether another part follows; some programs fill the last block of a file with zeros."""
+    place = packed.tell()
+    first = packed.read(1)
+    if first == b"\0" and not any(piece.strip(b"\0") for piece in iter(lambda: packed.read(_PIECE), b"")):
+        return False
+    packed.seek(place)
+    return bool(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -19,10 +20,10 @@ __all__ = ["Delimited", "read_delimited"]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas", " ": "blanks"}
 _NO_SEPARATOR = "\x1f"  # does not occur in text: one column
-_SAMPLE = 200_000  # characters from which the separator is chosen
+_SAMPLE = 200_000  # bytes from which the separator is chosen
 _SAMPLE_ROWS = 500
 MOST_COLUMNS = 65_536  # each takes memory of its own, however short its cells
-_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
+_QUOTED_CELL = re.compile(rb'"(?:[^"]++|"")*+"')  # without ways back, each of which would be kept
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?$")
 
 
@@ -41,20 +42,24 @@ class Delimited:
         return SEPARATORS.get(self.separator, "nothing (one column)")
 
 
-def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Delimited:
-    """Return the cells of delimited text.
+def read_delimited(text: str | bytes, *, name: str, known: Collection[str] = ()) -> Delimited:
+    """Return the cells of delimited text; bytes are UTF-8.
 
     Raises
     ------
     DataError
         No cell with anything in it, a header without rows, columns of one name, rows of different lengths, quotes that never close.
     """
-    if "\r" in text and "\n" not in text:
-        text = text.replace("\r", "\n")
-    text = text.lstrip("\n\r") if not text.startswith("\t") else text
-    separator, width, header_width = _sniff(text)
+    data = text.encode() if isinstance(text, str) else text
+    del text  # one copy is enough while the cells are found
+    if b"\r" in data and b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    data = data.lstrip(b"\n\r")
+    separator, width, header_width = _sniff(data)
     if separator == " ":
-        text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.splitlines())
+        lines = data.decode().splitlines()
+        data = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in lines).encode()
+        del lines
     if max(width, header_width) > MOST_COLUMNS:
         raise DataError(
             f"{name!r} has {max(width, header_width):,} columns",
@@ -64,14 +69,12 @@ def read_delimited(text: str, *, name: str, known: Collection[str] = ()) -> Deli
     if header_width > width:
         raise _irregular(1, header_width, width, name)
     if header_width < width:  # the parser takes a short line below, but not at the top
-        head, newline, rest = text.partition("\n")
-        text = head.rstrip("\r") + separator * (width - header_width) + newline + rest
-        del rest
-    data = text.encode()
-    del text  # one copy is enough while the cells are found
+        end = data.find(b"\n") if b"\n" in data else len(data)
+        head = data[:end].rstrip(b"\r") + separator.encode() * (width - header_width)
+        data = b"".join((head, memoryview(data)[end:]))
     frame, plain_quotes = _parse(data, separator, width, name)
     decisions = ["Quotes do not close, so they are read as ordinary characters."] if plain_quotes else []
-    blank = frame.select(pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(True))).to_series().to_numpy()
+    blank = _blank(frame)
     if blank.all():  # separators, quotes, blanks and marks of byte order alone
         raise empty(name)
     if blank.any():
@@ -106,22 +109,25 @@ def empty(name: str) -> DataError:
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    """Return the first rows with anything in them."""
+    rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+    return list(itertools.islice(rows, _SAMPLE_ROWS))
 
 
-def _sniff(text: str) -> tuple[str, int, int]:
+def _sniff(data: bytes) -> tuple[str, int, int]:
     """Return the separator, the cells of most lines, and those of the first line."""
-    sample = text[:_SAMPLE]
-    if len(sample) < len(text):
+    sample = data[:_SAMPLE].decode(errors="ignore")  # of a character that is cut in two
+    if len(data) > _SAMPLE:
         sample = sample[: sample.rfind("\n") + 1] or sample
     fits: dict[str, tuple[float, int, int]] = {}
     blanks = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in sample.splitlines())
     for separator in SEPARATORS:
         try:
-            rows = _rows(blanks if separator == " " else sample, separator)[:_SAMPLE_ROWS]
+            rows = _rows(blanks if separator == " " else sample, separator)
         except csv.Error:
             try:
-                rows = _rows(_shortened(text, separator)[:_SAMPLE], separator)[:_SAMPLE_ROWS]
+                short = _shortened(data, separator)[:_SAMPLE].decode(errors="ignore")
+                rows = _rows(short, separator)
             except csv.Error:  # quotes that do not close are ordinary characters
                 rows = [line.split(separator) for line in sample.splitlines()[:_SAMPLE_ROWS]]
         if not rows:
@@ -156,9 +162,8 @@ def _parse(data: bytes, separator: str, width: int, name: str) -> tuple[pl.DataF
         if quote is None and _quoting(frame):
             break
         return frame, quote is None
-    text = data.decode()
-    line, length = _first_irregular(text, separator, width)
-    odd = next((number for number, row in enumerate(text.splitlines(), 1) if row.count('"') % 2), 0)
+    line, length = _first_irregular(data, separator, width)
+    odd = next((number for number, row in enumerate(io.BytesIO(data), 1) if row.count(b'"') % 2), 0)
     if odd and line in (0, odd):
         raise DataError(
             f"quotes in {name!r} do not match, first in line {odd:,}",
@@ -172,32 +177,45 @@ def _parse(data: bytes, separator: str, width: int, name: str) -> tuple[pl.DataF
     )
 
 
+def _blank(frame: pl.DataFrame) -> np.ndarray:
+    """Return for each row whether it has no cell with anything in it; most are known by their first cell."""
+    blank = np.ones(frame.height, bool)
+    for column in frame.iter_columns():
+        places = np.flatnonzero(blank)
+        if not places.size:
+            break
+        cells = column if places.size == frame.height else column.gather(places)
+        blank[places] = ~cells.str.contains(r"\S").fill_null(False).to_numpy()
+    return blank
+
+
 def _quoting(frame: pl.DataFrame) -> bool:
     """Return whether cells stand in quotes, so that quotes are no ordinary characters."""
     quoted_cells = pl.all().str.contains(r'^\s*".*"\s*$')
     return bool(frame.head(_SAMPLE_ROWS).select(quoted_cells.any()).transpose().to_series().any())
 
 
-def _first_irregular(text: str, separator: str, width: int) -> tuple[int, int]:
+def _first_irregular(data: bytes, separator: str, width: int) -> tuple[int, int]:
     """Return line number and length of the first line below the first one with another number of cells, or zeros."""
     try:
-        return _first_of_length(text, separator, width)
+        return _first_of_length(data, separator, width)
     except csv.Error:
-        short = _shortened(text, separator)
+        short = _shortened(data, separator)
     try:
         return _first_of_length(short, separator, width)
     except csv.Error:  # quotes that do not close
         return 0, 0
 
 
-def _shortened(text: str, separator: str) -> str:
+def _shortened(data: bytes, separator: str) -> bytes:
     """Return a text with short cells in place of those beyond what the csv module takes; lines and cells stay what they are."""
-    short = _QUOTED_CELL.sub(lambda found: '"' + "\n" * found[0].count("\n") + '"', text)
-    return re.sub(rf'[^{re.escape(separator)}"\r\n]{{1000,}}', "x", short)
+    short = _QUOTED_CELL.sub(lambda found: b'"' + b"\n" * found[0].count(b"\n") + b'"', data)
+    return re.sub(rb'[^%b"\r\n]{1000,}' % re.escape(separator.encode()), b"x", short)
 
 
-def _first_of_length(text: str, separator: str, width: int) -> tuple[int, int]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+def _first_of_length(data: bytes, separator: str, width: int) -> tuple[int, int]:
+    # line by line: as one text it would take four bytes for every character
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline=""), delimiter=separator)
     line = 1
     for row in reader:
         if row and len(row) != width and line > 1:
@@ -210,7 +228,7 @@ def _check_lengths(frame: pl.DataFrame, data: bytes, separator: str, name: str, 
     # a short row is filled with nulls by the parser; only a null in the last column can hide one
     if plain_quotes or frame.width == 1 or not frame.to_series(frame.width - 1).null_count():
         return
-    line, length = _first_irregular(data.decode(), separator, frame.width)
+    line, length = _first_irregular(data, separator, frame.width)
     if line:
         raise _irregular(line, length, frame.width, name)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import polars as pl
 
 from lossmith._errors import DataError, did_you_mean
 from lossmith.data import _delimited
-from lossmith.data._bounded import check_regular, read_whole, unpacked
+from lossmith.data._bounded import check_regular, read_unpacked, read_whole
 from lossmith.data._parquet_check import check_parquet
 from lossmith.data._values import shown
 
@@ -30,7 +31,8 @@ _FOREIGN = (
     (b"\x80\x04\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
     (b"\x80\x05\x95", "a Python pickle, which lossmith does not open", "save the table as Parquet or CSV"),
 )
-_BEGINNING = 1000  # characters by which other kinds of text are known
+_PIECE = 1 << 20
+_BEGINNING = 1000  # bytes by which other kinds of text are known
 _FOREIGN_TEXT = (
     (("{", "[{", "[\n", "[ "), "JSON", "save the table as CSV or Parquet"),
     (("<!doctype", "<html"), "a web page", "download the file itself"),
@@ -113,10 +115,8 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
         An empty, damaged or foreign file, no data rows, rows of different lengths.
     """
     place = Path(path)
-    data = read_whole(place)
-    if data.startswith(b"\x1f\x8b"):
-        data = unpacked(data, name=str(path))
-    if not data.strip():
+    data = read_unpacked(place)
+    if not data or data.isspace():
         raise _delimited.empty(str(path))
     if data.startswith((b"PAR1", b"ARROW1")) or place.suffix.lower() in {".parquet", ".feather", ".arrow"}:
         frame, kind = _columnar(data, str(path))
@@ -124,13 +124,14 @@ def read_table(path: str | os.PathLike[str], *, known: Collection[str] = ()) -> 
     for magic, what, advice in _FOREIGN:
         if data.startswith(magic):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
-    text, encoding = _decode(data, str(path))
-    del data
+    held = [data]
+    del data  # who reads it may let it go
+    text, encoding = _as_utf8(held.pop(), str(path))
     for starts, what, advice in _FOREIGN_TEXT:
-        if text[:_BEGINNING].lstrip().lower().startswith(starts):
+        if text[:_BEGINNING].decode(errors="ignore").lstrip().lower().startswith(starts):
             raise DataError(f"{str(path)!r} is {what}", expected="CSV, TSV or Parquet", advice=advice)
     held = [text]
-    del text  # who reads it may let it go
+    del text
     content = _delimited.read_delimited(held.pop(), name=str(path), known=known)
     sentence = (
         f"Read as {encoding} text separated by {content.separator_name}, "
@@ -177,14 +178,15 @@ def _columnar(data: bytes, path: str) -> tuple[pl.DataFrame, str]:
     return frame, kind
 
 
-def _decode(data: bytes, path: str) -> tuple[str, str]:
+def _as_utf8(data: bytes, path: str) -> tuple[bytes, str]:
+    """Return a text as UTF-8 and the name of its encoding; as a text it could take four bytes for every character."""
     for marks, codec, name in (
         ((b"\xff\xfe", b"\xfe\xff"), "utf-16", "UTF-16"),
         ((b"\xef\xbb\xbf",), "utf-8-sig", "UTF-8"),
     ):
         if data.startswith(marks):
             try:
-                return data.decode(codec), name
+                return _recoded(data, codec), name
             except UnicodeDecodeError:
                 break
     control = sum(data[:65536].count(bytes([code])) for code in (*range(9), *range(14, 32), 127))
@@ -192,11 +194,31 @@ def _decode(data: bytes, path: str) -> tuple[str, str]:
         raise DataError(
             f"{path!r} is not a text table but binary data", expected="CSV, TSV or Parquet", advice="check the path"
         )
+    if _is_utf8(data):
+        return data, "UTF-8"
+    # cp1252 is what "latin-1" files really are; its five unassigned bytes fall back to latin-1
     try:
-        return data.decode("utf-8"), "UTF-8"
+        return _recoded(data, "cp1252"), "Latin-1 (it is not valid UTF-8)"
     except UnicodeDecodeError:
-        # cp1252 is what "latin-1" files really are; its five unassigned bytes fall back to latin-1
-        try:
-            return data.decode("cp1252"), "Latin-1 (it is not valid UTF-8)"
-        except UnicodeDecodeError:
-            return data.decode("latin-1"), "Latin-1 (it is not valid UTF-8)"
+        return _recoded(data, "latin-1"), "Latin-1 (it is not valid UTF-8)"
+
+
+def _pieces(data: bytes, codec: str) -> Iterator[str]:
+    """Give a text piece by piece; a character that is cut in two is in one of them."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    for start in range(0, len(data), _PIECE):
+        yield decoder.decode(data[start : start + _PIECE], final=start + _PIECE >= len(data))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return all(True for _ in _pieces(data, "utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _recoded(data: bytes, codec: str) -> bytes:
+    found = io.BytesIO()
+    for piece in _pieces(data, codec):
+        found.write(piece.encode())
+    return found.getvalue()

@@ -6,6 +6,7 @@ import os
 import statistics
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def _read(files: list[Path], size: tuple[int, int] | None) -> tuple[np.ndarray, 
         )
     images = np.empty((len(files), height, width, channels), np.uint8)
     for place, file in enumerate(files):
-        images[place] = _pixels(file, height, width, channels)
+        _unpack(file, images[place])
     return images, decisions
 
 
@@ -172,9 +173,10 @@ def _survey(files: list[Path]) -> tuple[Counter[tuple[int, int]], int, int]:
     for file in files:
         picture = _opened(file)
         sizes[picture.height, picture.width] += 1
-        grey += picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
+        grey += picture.mode in ("1", "L", "LA") or _deep(picture)
         if picture.has_transparency_data:
-            transparent += picture.convert("RGBA").getchannel("A").getextrema()[0] < 255
+            alphas = (strip.convert("RGBA").getchannel("A") for _, strip in _strips(picture))
+            transparent += min(alpha.getextrema()[0] for alpha in alphas) < 255
     return sizes, grey, transparent
 
 
@@ -207,32 +209,45 @@ def _opened(file: Path) -> Any:
         ) from error
 
 
-def _pixels(file: Path, height: int, width: int, channels: int) -> np.ndarray:
+def _unpack(file: Path, pixels: np.ndarray) -> None:
+    """Write a picture to the place of its pixels, `(height, width, channels)`, to which it is scaled."""
     from PIL import Image
 
-    picture = _opened(file)
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _eight_bits(picture)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        picture = Image.alpha_composite(ground, picture)
+    height, width, channels = pixels.shape
     mode = "L" if channels == 1 else "RGB"
-    if picture.mode != mode:
-        picture = picture.convert(mode)
+    picture = _opened(file)
+    highest = picture.getextrema()[1] if _deep(picture) else 0
     if picture.size != (width, height):
+        if picture.mode != mode or picture.has_transparency_data:
+            plain = Image.new(mode, picture.size)
+            for top, strip in _strips(picture):
+                plain.paste(_plain(strip, mode, highest), (0, top))
+            picture = plain
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.empty((height, width, channels), np.uint8)
-    for top in range(0, height, STRIP):  # Pillow hands pixels over in copies of copies
-        strip = np.asarray(picture.crop((0, top, width, min(top + STRIP, height))), dtype=np.uint8)
-        pixels[top : top + STRIP] = strip.reshape(-1, width, channels)
-    return pixels
+    for top, strip in _strips(picture):
+        values = np.asarray(_plain(strip, mode, highest), dtype=np.uint8)
+        pixels[top : top + STRIP] = values.reshape(-1, width, channels)
 
 
-def _eight_bits(picture: Any) -> Any:
-    """Return a grey picture of 16 bits or of floats with 8: values above 255 mean that white is 65,535."""
+def _strips(picture: Any) -> Iterator[tuple[int, Any]]:
+    """Give the rows of a picture with the number of the first: every step on a whole picture makes a copy of it."""
+    for top in range(0, picture.height, STRIP):
+        yield top, picture.crop((0, top, picture.width, min(top + STRIP, picture.height)))
+
+
+def _deep(picture: Any) -> bool:
+    """Return whether a picture is grey in 16 bits or in floats."""
+    return bool(picture.mode.startswith("I") or picture.mode == "F")
+
+
+def _plain(strip: Any, mode: str, highest: float) -> Any:
+    """Return rows of a picture as grey or RGB; `highest` is the largest value of a deep one: above 255 white is 65,535."""
     from PIL import Image
 
-    values = np.asarray(picture, dtype=np.float64)
-    scale = 1.0 if values.max() <= 255 else 257.0
-    return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
+    if _deep(strip):
+        scale = 1.0 if highest <= 255 else 257.0
+        strip = Image.fromarray(np.clip(np.asarray(strip, dtype=np.float64) / scale, 0, 255).astype(np.uint8))
+    if strip.has_transparency_data:
+        strip = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", strip.size, (255, 255, 255, 255)), strip)
+    return strip if strip.mode == mode else strip.convert(mode)

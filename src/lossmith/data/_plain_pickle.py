@@ -7,10 +7,12 @@ NumPy writes for an array are known by name and answered by this module itself: 
 
 from __future__ import annotations
 
+import codecs
+import functools
 import io
 import pickletools
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +25,14 @@ LONGEST_NAME = 100  # characters of a dotted name
 _MARK = object()
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _TYPES = {"u1": np.uint8, "i8": np.int64, "i4": np.int32, "uint8": np.uint8}
+_LONG = {"BINSTRING": "latin-1", "BINUNICODE": "utf-8", "BINBYTES": "latin-1"}  # after a length in four bytes
+_PLACE = 1 << 16  # bytes from which a text is a place in the file and not taken out of it
 _PUSHED = {
     "BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "BINFLOAT", "FLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "BINBYTES", "SHORT_BINBYTES",
 }  # fmt: skip
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_OPERATIONS = {operation.code.encode("latin-1"): operation for operation in pickletools.opcodes}
 _MAKERS: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 _GETS = {"BINGET", "LONG_BINGET", "GET"}
 _PUTS = {"BINPUT", "LONG_BINPUT", "PUT"}
@@ -47,6 +52,35 @@ class _Type:
         self.code = code
 
 
+class _Place:
+    """A long text of a pickle, such as the pixels of its pictures: where it stands, so that the file alone holds it."""
+
+    def __init__(self, view: memoryview, codec: str) -> None:
+        self.view = view
+        self.codec = codec
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The text, made once however often a pickle puts it somewhere."""
+        return str(self.view, self.codec)
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """The bytes that the text stands for."""
+        if self.codec != "utf-8":
+            return np.frombuffer(self.view, np.uint8)
+        # what Python 3 writes for Python 2: every byte is a character, of which UTF-8 makes one or two
+        pieces = [self.view[start : start + _PLACE] for start in range(0, len(self.view), _PLACE)]
+        n_characters = sum(np.count_nonzero(np.frombuffer(piece, np.uint8) & 0xC0 != 0x80) for piece in pieces)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        found, done = np.empty(n_characters, np.uint8), 0
+        for piece in pieces:
+            values = np.frombuffer(decoder.decode(piece, final=piece is pieces[-1]).encode("latin-1"), np.uint8)
+            found[done : done + len(values)] = values
+            done += len(values)
+        return found
+
+
 class _Array:
     """An array whose contents follow: what NumPy writes as a call of `_reconstruct`."""
 
@@ -57,8 +91,10 @@ class _Array:
         _, shape, kind, columns_first, data = _as(state, tuple)
         if type(shape) is not tuple or not len(shape) <= MOST_AXES or any(type(side) is not int for side in shape):
             raise ValueError("an array without a plain shape")
-        if not isinstance(kind, _Type) or not isinstance(data, str | bytes):
+        if not isinstance(kind, _Type) or not isinstance(data, str | bytes | _Place):
             raise ValueError("an array without a type or without bytes")
+        if isinstance(data, _Place):
+            data = data.values.data
         data = data.encode("latin-1") if isinstance(data, str) else data
         element = _TYPES[kind.code]
         wanted = int(np.prod(shape, dtype=object)) * np.dtype(element).itemsize
@@ -94,6 +130,8 @@ def read_plain_pickle(data: bytes, *, name: str) -> dict[str, Any]:
 
 
 def _text(key: Any) -> str:
+    if isinstance(key, _Place):
+        return key.text
     # a longer way to write anything else: tuples within tuples take for ever
     return key.decode("latin-1") if isinstance(key, bytes) else key if isinstance(key, str) else str(_as(key, int))
 
@@ -102,15 +140,32 @@ def _finished(item: Any) -> Any:
     if isinstance(item, _Array):
         return item.value
     if isinstance(item, list):
-        return [_text(entry) if isinstance(entry, bytes) else entry for entry in item]
-    return _text(item) if isinstance(item, bytes) else item
+        return [_text(entry) if isinstance(entry, bytes | _Place) else entry for entry in item]
+    return _text(item) if isinstance(item, bytes | _Place) else item
+
+
+def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Give the names and arguments of the instructions of a pickle; a long text is a `_Place`."""
+    stream = io.BytesIO(data)
+    name = ""
+    while name != "STOP":
+        code = stream.read(1)
+        operation = _OPERATIONS.get(code)
+        if operation is None:
+            raise ValueError(f"it has no instruction {code!r}" if code else "it has no end")
+        name, start = operation.name, stream.tell()
+        length = int.from_bytes(data[start : start + 4], "little") if name in _LONG else 0
+        if _PLACE <= length <= len(data) - start - 4:
+            stream.seek(start + 4 + length)
+            yield name, _Place(memoryview(data)[start + 4 : start + 4 + length], _LONG[name])
+        else:
+            yield name, operation.arg.reader(stream) if operation.arg else None
 
 
 def _run(data: bytes) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
-    for operation, given, _ in pickletools.genops(io.BytesIO(data)):
-        code, argument = operation.name, cast(Any, given)
+    for code, argument in _instructions(data):
         if code in _PUSHED:
             stack.append(argument)
         elif code in _CONSTANTS:
@@ -210,6 +265,6 @@ def _called(function: Any, arguments: Any) -> Any:
     elif function == "__builtin__.bytes" and arguments == ():
         return b""
     # how Python 3 writes bytes for Python 2
-    elif function == "_codecs.encode" and type(first) is str and arguments[1:] in (("latin1",), ("latin-1",)):
-        return first.encode("latin-1")
+    elif function == "_codecs.encode" and arguments[1:] in (("latin1",), ("latin-1",)):
+        return first if isinstance(first, _Place) else _as(first, str).encode("latin-1")
     raise ValueError(f"it calls {function!r}")
