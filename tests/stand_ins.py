@@ -88,6 +88,35 @@ def _pictures(path: Path) -> None:
             Image.fromarray(pixels).save(path / name / f"{number}.png")
 
 
+def _season(path: Path) -> None:
+    """Pictures of one kind, green or grey."""
+    from PIL import Image
+
+    path.mkdir(parents=True)
+    rng = np.random.default_rng(7)
+    for number in range(24):
+        pixels = np.full((10, 12, 3), (60, 160, 60) if path.name == "summer" else (150, 150, 160))
+        Image.fromarray(np.clip(pixels + rng.normal(0, 20, pixels.shape), 0, 255).astype(np.uint8)).save(
+            path / f"{number}.png"
+        )
+
+
+def _seasons(path: Path) -> None:
+    for name in ("summer", "winter"):
+        _season(path / name)
+
+
+def _translator(path: Path) -> None:
+    from lossmith.generative import CycleGAN, StarGAN
+
+    rows = np.random.default_rng(8).random((24, 32, 32, 3)).astype(np.float32)
+    small = {"network": "conv:base=2,blocks=1", "steps": 2, "batch_size": 4, "random_state": 0}
+    if path.name.startswith("cyclegan"):
+        CycleGAN(**small).fit(rows[:12], rows[12:]).save(path)
+    else:
+        StarGAN(**small).fit(rows, np.repeat(["summer", "winter"], 12)).save(path)
+
+
 def _profile(path: Path) -> None:
     from lossmith import drift
 
@@ -187,6 +216,11 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "waits.csv": _waits,
     "book.txt": _book,
     "pictures": _pictures,
+    "summer": _season,
+    "winter": _season,
+    "seasons": _seasons,
+    "cyclegan.safetensors": _translator,
+    "stargan.safetensors": _translator,
     "data.npz": _arrays,
     "model.keras": _keras_model,
     "train.py": _script,

@@ -16,12 +16,15 @@ from lossmith._errors import InvalidInputError
 __all__ = [
     "Array",
     "Namespace",
+    "constant",
     "entropy_term",
     "is_integer",
+    "largest",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
     "namespace",
+    "peak_of",
     "relu",
     "sigmoid",
     "softplus",
@@ -110,15 +113,45 @@ def sigmoid(xp: Namespace, x: Array) -> Array:
     return xp.where(positive, 1 / (1 + small), small / (1 + small))
 
 
+def constant(xp: Namespace, x: Array) -> Array:
+    """Return `x` as a number that gradients do not go through, where the library has gradients."""
+    if array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        return jax.lax.stop_gradient(x)
+    if array_api_compat.is_torch_namespace(xp):
+        return x.detach()
+    stop = getattr(xp, "stop_gradient", None)  # of Keras
+    return x if stop is None else stop(x)
+
+
+def peak_of(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
+    """Return the largest entry along `axis` (kept, with length 1) to be taken from `x`, as a constant.
+
+    Use it where the value does not depend on what is taken away: no gradient can then be wrong. That of a maximum can be NaN:
+    libraries share it among the entries that equal the maximum, and where a compiler computes the entries a second time and
+    rounds them otherwise, none does.
+    """
+    return xp.max(constant(xp, x), axis=axis, keepdims=True)
+
+
+def largest(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
+    """Return the largest entry along `axis`; its gradient goes to the first that is largest, found by its place (see `peak_of`)."""
+    shape = [1] * len(x.shape)
+    shape[axis] = x.shape[axis]
+    places = xp.reshape(xp.arange(x.shape[axis]), tuple(shape))
+    chosen = places == xp.astype(xp.argmax(constant(xp, x), axis=axis, keepdims=True), places.dtype)
+    return xp.sum(xp.where(chosen, x, xp.zeros_like(x)), axis=axis)
+
+
 def logsumexp(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
     """Return `log sum exp(x)` along `axis` (kept, with length 1)."""
-    peak = xp.max(x, axis=axis, keepdims=True)
+    peak = peak_of(xp, x, axis=axis)
     peak = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
     return peak + xp.log(xp.sum(xp.exp(x - peak), axis=axis, keepdims=True))
 
 
 def log_softmax(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
     """Return `x - log sum exp(x)` along `axis`."""
-    peak = xp.max(x, axis=axis, keepdims=True)
-    shifted = x - peak
+    shifted = x - peak_of(xp, x, axis=axis)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))

@@ -233,7 +233,7 @@ class TestErrors:
 
     def test_an_empty_file_becomes_a_store_only_if_asked(self, place):
         place.touch()
-        with pytest.raises(StoreError, match="something else"):
+        with pytest.raises(StoreError, match="a database without tables"):
             Store.open(place, read_only=True)
         with Store.open(place) as store:
             assert store.runs() == []

@@ -276,3 +276,13 @@ def test_the_most_pixels_of_one_picture(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(_image_folder, "PIXELS", 19)
     with pytest.raises(DataError, match=r"has 4 x 5 pixels; expected at most 19 pixels; scale it down"):
         data.load(folder)
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA", "1", "L", "RGB"])
+def test_channels_that_are_scaled_alone_are_those_of_the_whole(tmp_path: Path, mode: str) -> None:
+    rng = np.random.default_rng(3)
+    whole = Image.fromarray(rng.integers(0, 256, (150, 21, 3)).astype(np.uint8)).convert(mode)
+    whole.save(tmp_path / "a.png")
+    pixels = np.zeros((40, 9, 3), np.uint8)
+    _image_folder._unpack(tmp_path / "a.png", pixels)
+    assert np.array_equal(pixels, np.asarray(whole.convert("RGB").resize((9, 40), Image.Resampling.BILINEAR)))

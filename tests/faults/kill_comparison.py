@@ -47,7 +47,7 @@ def ended(number: int) -> int:
 
 def watched(log: Path) -> None:
     """Write down every group, in this process, when its training begins."""
-    from lossmith.compare import run
+    from lossmith.compare import workers
 
     def noted(key: str) -> None:
         with log.open("a") as file:
@@ -60,7 +60,7 @@ def watched(log: Path) -> None:
 
         return made
 
-    original, baselines = run.train_groups, run.baseline_arrays
+    original, baselines = workers.train_groups, workers.baseline_arrays
 
     def train_groups(trainers, source, done, **options):
         def seen():
@@ -73,7 +73,7 @@ def watched(log: Path) -> None:
         noted(f"baselines of seed {seed}")
         return baselines(plan, seat, seed=seed, **options)
 
-    run.train_groups, run.baseline_arrays = train_groups, baseline_arrays
+    workers.train_groups, workers.baseline_arrays = train_groups, baseline_arrays
 
 
 def compare(store: Path, log: Path, fault=None) -> None:

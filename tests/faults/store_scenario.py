@@ -91,6 +91,7 @@ def main(folder: Path, *, torn: bool) -> int:
             killed(place, log, number, torn=torn)
             known = log.read_text().split() if log.exists() else []
             log.write_text("\n".join([*dict.fromkeys(known), ""]))
+        Store.check(place)  # what is asked before a comparison begins
         work(place, log)
         check(place, log)
         for path in folder.iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -138,6 +139,31 @@ def test_places_are_checked_without_a_trace(place, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(StoreError, match=r"cannot be written: No space left on device; .*256 kB to spare"):
         Store.check(place)
+
+
+@pytest.mark.parametrize("made", ["PRAGMA journal_mode = WAL", "PRAGMA auto_vacuum = INCREMENTAL; VACUUM"])
+def test_a_store_whose_making_was_cut_off_is_made_by_the_next_writer(tmp_path, made):
+    """A file with a header and without tables: nothing of anybody's is in it."""
+    path = tmp_path / "half.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(made)
+    assert path.stat().st_size
+    with pytest.raises(StoreError, match=r"half.db' is a database without tables; .*start a comparison in it"):
+        Store.open(path, create=False, read_only=True)
+    Store.check(path)
+    with Store.open(path) as store:
+        run = store.create_run(**store_scenario.RUN)
+        assert store.run(run).status == "running"
+
+
+@pytest.mark.parametrize("foreign", ["CREATE TABLE mine (a)", "PRAGMA application_id = 7; CREATE TABLE t (a)"])
+def test_a_database_of_something_else_is_not_a_store_cut_off(tmp_path, foreign):
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(foreign)
+    for refused in (Store.check, lambda path: Store.open(path, create=False, read_only=True)):
+        with pytest.raises(StoreError, match=r"other.db' is a database of something else"):
+            refused(path)
 
 
 def test_a_store_that_may_not_be_changed_is_refused_at_once(place, monkeypatch):

@@ -103,8 +103,11 @@ def check_place(path: Path) -> None:
     if path.exists():
         connection = connect(path, read_only=True)
         try:
-            if path.stat().st_size:
+            # a process that was killed while it made the tables leaves none: who opens it to write makes them
+            if not _empty(connection):
                 prepare(connection, path, read_only=True)
+        except FAILURES as error:
+            raise explained(error, path) from error
         finally:
             connection.close()
     if not path.parent.is_dir():
@@ -154,6 +157,12 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         )
     except FAILURES as error:
         raise explained(error, path) from error
+    if not application and not schema:
+        raise StoreError(
+            f"{str(path)!r} is a database without tables",
+            expected="a store that lossmith wrote",
+            advice="start a comparison in it, if making it was interrupted, or give another --store",
+        )
     if application != APPLICATION:
         raise StoreError(
             f"{str(path)!r} is a database of something else",

@@ -218,12 +218,18 @@ def _unpack(file: Path, pixels: np.ndarray) -> None:
     picture = _opened(file)
     highest = picture.getextrema()[1] if _deep(picture) else 0
     if picture.size != (width, height):
-        if picture.mode != mode or picture.has_transparency_data:
-            plain = Image.new(mode, picture.size)
-            for top, strip in _strips(picture):
-                plain.paste(_plain(strip, mode, highest), (0, top))
-            picture = plain
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        plain = picture.mode == mode and not picture.has_transparency_data
+        size = (width, height)
+        scaled = picture.resize(size, Image.Resampling.BILINEAR) if plain else None
+        if scaled is None:  # channel by channel: Pillow takes four bytes for a pixel of three
+            bands = []
+            for band in range(channels):
+                whole = Image.new("L", picture.size)
+                for top, strip in _strips(picture):
+                    whole.paste(_plain(strip, mode, highest).getchannel(band), (0, top))
+                bands.append(whole.resize(size, Image.Resampling.BILINEAR))
+            scaled = bands[0] if channels == 1 else Image.merge(mode, bands)
+        picture = scaled
     for top, strip in _strips(picture):
         values = np.asarray(_plain(strip, mode, highest), dtype=np.uint8)
         pixels[top : top + STRIP] = values.reshape(-1, width, channels)

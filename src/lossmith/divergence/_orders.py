@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lossmith._arrays import Array, Namespace
+from lossmith._arrays import Array, Namespace, largest, peak_of
 from lossmith._errors import DomainError
 from lossmith.divergence import _terms
 from lossmith.divergence._blocks import total
@@ -133,11 +133,11 @@ def _renyi(xp: Namespace, one: Side, two: Side, order: float, axis: int) -> Arra
     if math.isinf(order):
         low = xp.full_like(pair.p, -math.inf)
         outside = xp.where(pair.p_positive, xp.full_like(pair.p, math.inf), low)
-        largest = xp.max(xp.where(pair.both, pair.log_ratio, outside), axis=axis)
+        highest = largest(xp, xp.where(pair.both, pair.log_ratio, outside), axis=axis)
         # masses that differ by rounding can leave every ratio below 1
-        return xp.where(largest > 0, largest, xp.zeros_like(largest))
+        return xp.where(highest > 0, highest, xp.zeros_like(highest))
     powers = _terms.log_power(order)(pair)
-    peak = xp.max(powers, axis=axis, keepdims=True)
+    peak = peak_of(xp, powers, axis=axis)
     shift = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
     log_sum = -_minus_log(xp, xp.sum(xp.exp(powers - shift), axis=axis)) + xp.reshape(
         shift, _without(shift.shape, axis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossmith._arrays import Array, Namespace, logsumexp, relu
+from lossmith._arrays import Array, Namespace, largest, logsumexp, relu
 from lossmith.losses._domain import NON_NEGATIVE, POSITIVE, REAL, Parameter
 from lossmith.losses._heads import EMBEDDING
 from lossmith.losses._spec import Loss
@@ -48,8 +48,8 @@ def _triplet(xp: Namespace, raw: Array, target: Array, *, margin: float) -> Arra
     distance = xp.where(empty, xp.zeros_like(squared), xp.sqrt(xp.where(empty, xp.ones_like(squared), squared)))
     positive, negative, _ = _alike(xp, raw, target)
     far = xp.full_like(distance, 1e30)
-    farthest = xp.max(xp.where(positive, distance, -far), axis=-1)
-    nearest = xp.min(xp.where(negative, distance, far), axis=-1)
+    farthest = largest(xp, xp.where(positive, distance, -far))
+    nearest = -largest(xp, xp.where(negative, -distance, -far))
     # a sample without a positive or without a negative has no triplet
     complete = (farthest >= 0) & (nearest < 1e29)
     gap = xp.where(complete, farthest - nearest, xp.zeros_like(nearest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossmith._arrays import Array, Namespace, entropy_term
+from lossmith._arrays import Array, Namespace, entropy_term, peak_of
 from lossmith.losses._domain import UNIT, Interval, Parameter
 from lossmith.losses._simplex import ENTMAX, SPARSEMAX, entmax_root, log_tempered_softmax, sparsemax, tempered_softmax
 from lossmith.losses._spec import Loss
@@ -15,7 +15,7 @@ __all__ = ["RECORDS"]
 
 def _against(xp: Namespace, raw: Array, p: Array, target: Array) -> Array:
     """Return `(p - y) z`, with scores relative to the largest."""
-    return xp.sum((p - target) * (raw - xp.max(raw, axis=-1, keepdims=True)), axis=-1)
+    return xp.sum((p - target) * (raw - peak_of(xp, raw)), axis=-1)
 
 
 def _sparsemax(xp: Namespace, raw: Array, target: Array) -> Array:

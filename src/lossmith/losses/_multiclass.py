@@ -5,7 +5,7 @@ Class ids, one-hot rows and soft targets are encodings of one loss: every functi
 
 from __future__ import annotations
 
-from lossmith._arrays import Array, Namespace, log_softmax, relu
+from lossmith._arrays import Array, Namespace, largest, log_softmax, relu
 from lossmith.divergence import _pointwise
 from lossmith.losses._domain import UNIT, Interval, Parameter
 from lossmith.losses._heads import CLASS_SCORES, SOFTMAX
@@ -39,7 +39,7 @@ def _generalized(xp: Namespace, raw: Array, target: Array, *, q: float) -> Array
 def _hinge(xp: Namespace, raw: Array, target: Array) -> Array:
     # scores are taken relative to the target's own before the maximum, which keeps small losses at large scores
     own = xp.sum(target * raw, axis=-1, keepdims=True)
-    return relu(xp, xp.max(raw - own + (1 - target), axis=-1))
+    return relu(xp, largest(xp, raw - own + (1 - target)))
 
 
 def _brier(xp: Namespace, raw: Array, target: Array) -> Array:

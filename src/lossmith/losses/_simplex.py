@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lossmith._arrays import Array, Namespace, log_softmax, logsumexp, relu
+from lossmith._arrays import Array, Namespace, log_softmax, logsumexp, peak_of, relu
 from lossmith.losses._domain import Head
 
 __all__ = ["ENTMAX", "SPARSEMAX", "entmax_root", "log_tempered_softmax", "sparsemax", "tempered_softmax"]
@@ -20,7 +20,7 @@ def _support(xp: Namespace, descending: Array, threshold: Array) -> tuple[Array,
 
 def sparsemax(xp: Namespace, raw: Array) -> Array:
     """Return the point of the simplex nearest to the scores (Martins and Astudillo, 2016)."""
-    x = raw - xp.max(raw, axis=-1, keepdims=True)
+    x = raw - peak_of(xp, raw)
     descending = -xp.sort(-x, axis=-1)
     rank = xp.arange(1, raw.shape[-1] + 1, dtype=x.dtype)
     inside, size = _support(xp, descending, (xp.cumulative_sum(descending, axis=-1) - 1) / rank)
@@ -30,7 +30,7 @@ def sparsemax(xp: Namespace, raw: Array) -> Array:
 
 def entmax_root(xp: Namespace, raw: Array) -> Array:
     """Return the square root of 1.5-entmax (Peters, Niculae and Martins, 2019)."""
-    x = 0.5 * (raw - xp.max(raw, axis=-1, keepdims=True))
+    x = 0.5 * (raw - peak_of(xp, raw))
     # entries more than 1 below the largest never matter, and their squares would drown the others
     x = xp.where(x > -2, x, xp.full_like(x, -2.0))
     descending = -xp.sort(-x, axis=-1)
@@ -52,7 +52,7 @@ def log_tempered_softmax(xp: Namespace, raw: Array, t: float) -> Array:
     """
     if t == 1:
         return log_softmax(xp, raw)
-    below = xp.max(raw, axis=-1, keepdims=True) - raw
+    below = peak_of(xp, raw) - raw
     c = xp.zeros_like(below[..., :1])
     for _ in range(NEWTON_STEPS):
         log_p = -xp.log1p((t - 1) * (below + c)) / (t - 1)
