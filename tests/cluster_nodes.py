@@ -29,15 +29,19 @@ def crashing(shape):
 class Watch:
     """Follows a comparison by its progress; adds the second node once the driver is attached, and may do more."""
 
-    def __init__(self, nodes, then=None):
-        self.nodes, self.then, self.second = nodes, then, None
-        self.stages, self.notes, self.busy = [], [], False
+    def __init__(self, nodes, then=None, node=None):
+        self.nodes, self.then, self.second, self.node = nodes, then, None, node or {"num_cpus": 1}
+        self.stages, self.notes, self.busy, self.taken = [], [], False, {"CPU": 0.0, "GPU": 0.0}
 
     def __call__(self, done, total, stage, note):
+        import ray
         from ray._private.state import available_resources_per_node
 
         if self.second is None:
-            self.second = self.nodes.add_node(num_cpus=1)
+            self.second = self.nodes.add_node(**self.node)
+        there, left = ray.cluster_resources(), ray.available_resources()
+        for name, most in self.taken.items():
+            self.taken[name] = max(most, there.get(name, 0.0) - left.get(name, 0.0))
         self.stages.append(stage)
         self.notes.append(note)
         free = available_resources_per_node().get(self.second.node_id, {}) if self.second else {}
@@ -70,7 +74,9 @@ def on_two_nodes(what, folder):
     from lossmith._errors import LossmithError
     from lossmith.compare import InterruptedComparison, workers
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    # nothing is computed on these accelerators: Ray hands them out as numbers
+    node = {"num_cpus": 2, "num_gpus": 1} if what == "accelerators" else {"num_cpus": 1}
+    nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     store = folder / "cluster.db"
 
     def kill(watch):
@@ -79,7 +85,7 @@ def on_two_nodes(what, folder):
     def interrupt(watch):
         raise KeyboardInterrupt
 
-    watch = Watch(nodes, {"kill": kill, "interrupt": interrupt}.get(what))
+    watch = Watch(nodes, {"kill": kill, "interrupt": interrupt}.get(what), node)
     began, found = time.monotonic(), {}
     options = dict(OPTIONS)
     if what == "crash":
@@ -100,6 +106,7 @@ def on_two_nodes(what, folder):
     found |= {
         "seconds": time.monotonic() - began,
         "busy": watch.busy,
+        "taken": watch.taken,
         "notes": watch.notes,
         "stages": sorted(set(watch.stages)),
     }

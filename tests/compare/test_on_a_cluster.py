@@ -59,6 +59,14 @@ def test_two_nodes_give_the_numbers_of_one_machine(tmp_path, alone):
     same(found, alone)
 
 
+def test_where_there_are_accelerators_every_task_takes_one(tmp_path, alone):
+    """Of two nodes with two cores and one accelerator each; what is computed is the same."""
+    found = on_cluster("accelerators", tmp_path)
+    assert found["taken"] == {"CPU": 2.0, "GPU": 2.0}
+    assert not any("lost" in note for note in found["notes"])
+    same(found, alone)
+
+
 def test_ctrl_c_keeps_what_is_finished_and_the_rest_is_trained_without_the_cluster(tmp_path, alone):
     found = on_cluster("interrupt", tmp_path)
     assert 1 <= len(found["kept"]) < len({key.rpartition("/")[0] for key in alone["groups"] if key.startswith("units")})

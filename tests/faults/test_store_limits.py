@@ -156,6 +156,19 @@ def test_a_store_whose_making_was_cut_off_is_made_by_the_next_writer(tmp_path, m
         assert store.run(run).status == "running"
 
 
+def test_tables_that_are_lost_are_not_made_anew_over_what_can_be_found(place):
+    """A store whose first page says that there are no tables holds its runs still."""
+    with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    data = bytearray(place.read_bytes())
+    data[103:105] = b"\0\0"  # the number of cells of the first page, which lists the tables
+    place.write_bytes(data)
+    for refused in (Store.check, Store.open):
+        with pytest.raises(StoreError, match="lossmith runs repair --store"):
+            refused(place)
+    assert place.read_bytes() == data
+
+
 @pytest.mark.parametrize("foreign", ["CREATE TABLE mine (a)", "PRAGMA application_id = 7; CREATE TABLE t (a)"])
 def test_a_database_of_something_else_is_not_a_store_cut_off(tmp_path, foreign):
     path = tmp_path / "other.db"
@@ -256,8 +269,8 @@ def test_two_processes_make_one_store(tmp_path, monkeypatch):
     path = tmp_path / "lossmith.db"
     real, asked = _sqlite._empty, []
 
-    def empty(connection):
-        asked.append(real(connection))
+    def empty(connection, place):
+        asked.append(real(connection, place))
         return True if len(asked) == 1 else asked[-1]
 
     Store.open(path).close()

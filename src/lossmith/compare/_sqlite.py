@@ -52,6 +52,7 @@ CREATE TABLE results (
 
 # damaged text may also fail to decode, in a value or in SQLite's own message
 FAILURES = (sqlite3.Error, UnicodeError)
+BARE = 1 << 13  # bytes of a store without tables, at most: SQLite has written its header
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -104,7 +105,7 @@ def check_place(path: Path) -> None:
         connection = connect(path, read_only=True)
         try:
             # a process that was killed while it made the tables leaves none: who opens it to write makes them
-            if not _empty(connection):
+            if not _empty(connection, path):
                 prepare(connection, path, read_only=True)
         except FAILURES as error:
             raise explained(error, path) from error
@@ -134,13 +135,13 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
     StoreError
     """
     try:
-        if not read_only and _empty(connection):
+        if not read_only and _empty(connection, path):
             # pages of deleted runs can only be given back if this is set before the first table
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
-            if _empty(connection):  # another process may have been first
+            if _empty(connection, path):  # another process may have been first
                 for statement in SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -157,11 +158,11 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         )
     except FAILURES as error:
         raise explained(error, path) from error
-    if not application and not schema:
+    if not application and not schema and path.stat().st_size <= BARE:
         raise StoreError(
             f"{str(path)!r} is a database without tables",
             expected="a store that lossmith wrote",
-            advice="start a comparison in it, if making it was interrupted, or give another --store",
+            advice=f"start a comparison in it, if making it was interrupted; if it held runs, {repairing(path)}",
         )
     if application != APPLICATION:
         raise StoreError(
@@ -218,8 +219,10 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise explained(sqlite3.DatabaseError("malformed"), path)
 
 
-def _empty(connection: sqlite3.Connection) -> bool:
-    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+def _empty(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether there are no tables yet; a longer file without them has lost its own, which could still be found in it."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    return not tables and path.stat().st_size <= BARE
 
 
 def _logged(path: Path) -> bool:
