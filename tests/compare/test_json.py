@@ -166,6 +166,22 @@ def test_other_text_is_refused_in_one_line(text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(["a", "ä", ""]),
+        np.array([[True, False]]),
+        np.arange(3, dtype=np.uint8),
+        np.array([1.5, -np.inf], np.float32),
+    ],
+    ids=["text", "boolean", "integer", "float"],
+)
+def test_arrays_of_every_kind_come_back(array):
+    plain = json.loads(json.dumps(_json._write_array(array), allow_nan=False))
+    found = _json._read_array(plain)
+    assert found.dtype == array.dtype and found.shape == array.shape and found.tolist() == array.tolist()
+
+
 def test_what_json_cannot_hold_is_named():
     with pytest.raises(InvalidInputError, match="a set among settings"):
         _json.to_plain({"losses": {1}})
