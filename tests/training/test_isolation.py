@@ -79,6 +79,19 @@ def test_an_update_that_overflows_in_the_last_step_is_reported():
     assert result.diverged.tolist() == [[0, 1]]
 
 
+@pytest.mark.parametrize("execution", ["stacked", "sequential", "streamed"])
+def test_a_mean_that_overflows_where_no_batch_does_is_a_divergence(execution):
+    """The loss of each batch is 4e36, and the sum over a hundred rows is beyond single precision."""
+    procedure = GradientProcedure(mlp()(), make_optimizer("sgd"), [losses.get("mse")], [0])
+    trainer = Trainer(procedure, [0], [1e-30], Schedule(3, 32), execution=execution)
+    for scale, diverged, last in ((1.8e18, 0, 3), (2e18, 1, 1)):
+        rows = per_seed(TRAIN[0], np.full(100, scale, np.float32), 1)
+        result = trainer.train(GroupData((1,), rows, {}))
+        assert (result.diverged.item(), result.last_epoch.item()) == (diverged, last)
+        assert np.isfinite(result.curves["loss"]).all() == (not diverged)
+        assert not np.isinf(result.curves["loss"]).any()
+
+
 def test_an_overflowing_loss_that_is_not_selected_does_not_poison_gradients():
     import jax
     import jax.numpy as jnp

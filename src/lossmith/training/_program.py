@@ -159,6 +159,7 @@ def end_epoch(
     import jax.numpy as jnp
 
     before = carry.active
+    active = active & jnp.isfinite(means[..., 0])  # each batch may be finite where their sum is not
     broken = before & ~active
     row = jnp.concatenate([jnp.where(broken[..., None], jnp.nan, means), *values], axis=-1)
     row = jnp.where(before[..., None], row, jnp.nan)

@@ -198,7 +198,8 @@ class Sequential:
                 if cancelled.is_set():
                     raise Cancelled
                 run = self._steps[len(indices)](run, hyper, rows["train"], indices, weight)
-            state, alive, total = run[0], bool(run[1]), np.asarray(run[2])
+            state, total = run[0], np.asarray(run[2])
+            alive = bool(run[1]) and bool(np.isfinite(total[0]))  # each batch may be finite where their sum is not
             row = [total / n_rows if alive else np.full_like(total, np.nan)]
             row += [self._evaluate(name, state, hyper, rows[name]) for name in self._watched]
             outcome.curves[number - 1][place] = values = np.concatenate(row)
