@@ -41,6 +41,8 @@ def test_empty_lines_below_and_within(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x,y\n" + rows() + " \n\n  \n")
     assert data.load(path, target="y").n_samples == 30
+    path.write_text("x,y\n" + rows() + ",\n\n,\n")  # below the last row: none is within
+    assert not any("left out" in said for said in data.load(path, target="y").decisions)
     path.write_text("x,y\n" + rows() + ",\n" + rows() + "\n")
     dataset = data.load(path, target="y")
     assert dataset.n_samples == 60 and any("1 empty line is left out" in said for said in dataset.decisions)
@@ -210,6 +212,12 @@ def test_a_long_name_in_a_pickle():
 
 
 # delimited text
+
+
+@pytest.mark.parametrize("header, named", [("1,2,c,d,e", True), ("1,2,3,d,e", False)])
+def test_a_header_may_name_some_columns_by_numbers(header, named):
+    """As long as they are fewer than half, as those of years in a table of years."""
+    assert _delimited.read_delimited(f"{header}\n" + "5,6,7,8,9\n" * 3, name="t").named == named
 
 
 @pytest.mark.parametrize("words, named", [(1, False), (2, True)])

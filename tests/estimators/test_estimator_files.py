@@ -142,6 +142,12 @@ def test_parameters_of_every_kind_come_back(tmp_path):
     again = load(tmp_path / "a").get_params()
     assert again["loss"] == "huber:delta=2" and again["n_centers"] == 3 and type(again["n_centers"]) is int
     assert again["random_state"] == 4 and again["centers"].tolist() == [[0.0] * 4, [1.0] * 4]
+    for bad in (np.inf, np.nan):  # nothing checks it before it is fitted again
+        configuration, arrays = tensor_file.read(tmp_path / "a", format=files.FORMAT)
+        arrays["parameter/centers"] = np.full((2, 4), bad)
+        (tmp_path / "b").write_bytes(tensor_file.pack(configuration, arrays, format=files.FORMAT))
+        with pytest.raises(ModelFileError, match="an unexpected array 'parameter/centers'"):
+            load(tmp_path / "b")
 
 
 @pytest.mark.parametrize(

@@ -71,4 +71,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "1 -> 2": "one byte more is read of a file that is refused either way; NumPy takes any negative number for the axis to be found",
         "False -> True": "what MD5 is used for, which only builds of Python without MD5 ask for",
     },
+    "data._plain_pickle": {
+        "len(data) - start -> len(data) + start": "a text that ends beyond the file is refused one step later, where its end is missing",
+    },
 }

@@ -34,11 +34,19 @@ def same(found: tuple) -> None:
 
 def test_what_goes_in_comes_out(tmp_path):
     same(file.unpack(DATA, format="f 1"))
+    file.write(DATA, tmp_path / "a" / "folder" / "m")
     file.write(DATA, tmp_path / "new" / "m")
     same(file.read(tmp_path / "new" / "m", format="f 1"))
     assert file.format_of(tmp_path / "new" / "m") == "f 1"
     fortran = file.pack(CONTENT, {**TENSORS, "a": np.asfortranarray(TENSORS["a"])}, format="f 1")
     assert fortran == DATA == file.pack(CONTENT, dict(reversed(TENSORS.items())), format="f 1")
+
+
+def test_of_a_foreign_file_the_header_alone_is_read(tmp_path, monkeypatch):
+    file.write(DATA, tmp_path / "m")
+    monkeypatch.setattr(file, "unpack", lambda *_, **__: pytest.fail("its arrays are read"))
+    with pytest.raises(ModelFileError, match="g 2"):
+        file.read(tmp_path / "m", format="g 2")
 
 
 def test_permissions_are_those_of_new_files(tmp_path):
