@@ -137,9 +137,10 @@ def peak_of(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
 
 def largest(xp: Namespace, x: Array, *, axis: int = -1) -> Array:
     """Return the largest entry along `axis`; its gradient goes to the first that is largest, found by its place (see `peak_of`)."""
-    shape = [1] * len(x.shape)
-    shape[axis] = x.shape[axis]
-    places = xp.reshape(xp.arange(x.shape[axis]), tuple(shape))
+    length, shape = x.shape[axis], [1] * len(x.shape)
+    shape[axis] = -1
+    # graphs of TensorFlow know some lengths only when they run
+    places = xp.reshape(xp.arange(xp.shape(x)[axis] if length is None else length), tuple(shape))
     chosen = places == xp.astype(xp.argmax(constant(xp, x), axis=axis, keepdims=True), places.dtype)
     return xp.sum(xp.where(chosen, x, xp.zeros_like(x)), axis=axis)
 

@@ -88,6 +88,17 @@ def test_a_run_is_running_then_finished(place):
             assert reader.result(run) == '{"verdict": "ä"}'
 
 
+def test_a_run_that_was_taken_up_is_given_back_with_the_store(place):
+    with Store.open(place) as store:
+        run = store.create_run(**RUN)
+    for _ in range(2):
+        with Store.open(place) as store:
+            store.reopen(run)
+            assert store.run(run).status == "running"
+        with Store.open(place, read_only=True) as store:
+            assert store.run(run).status == "interrupted"
+
+
 def test_several_runs(place):
     with Store.open(place) as store:
         with pytest.raises(StoreError, match="lossmith compare first"):

@@ -7,6 +7,7 @@ __all__ = ["EQUIVALENT"]
 EQUIVALENT: dict[str, dict[str, str]] = {
     "compare.store": {
         "connection.close() -> left out": "the interpreter closes a connection that nobody holds",
+        "self._mine.add(run) -> left out": "the identity dies with the store, so that its runs are interrupted either way",
         "self._mine.clear() -> left out": "the store is closed: nobody asks again",
         "if self._mine -> if not": "the identity dies with the store, so that its runs are interrupted either way",
         "self._mine.discard(run) -> left out": "closing the store then takes an owner away that is not there",

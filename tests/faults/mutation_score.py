@@ -171,18 +171,8 @@ def run_tests(module: str, *plugins: object) -> int:
     os.dup2(null, 1)
     os.dup2(null, 2)
     tests = [str(ROOT / "tests" / name) for name in SUBJECTS[module]]
-    options = (
-        "-q",
-        "-x",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cacheprovider",
-        "--assert=plain",
-        "--no-header",
-        "--rootdir",
-        str(ROOT),
-    )
+    options = ("-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain", "--no-header")
+    options += ("--rootdir", str(ROOT))
     return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
@@ -299,7 +289,21 @@ def judged(module: str, lived: list[str]) -> tuple[dict[str, str], list[str]]:
     return same, [words for words in lived if words not in same]
 
 
-def page(record: dict[str, Any]) -> str:
+def afresh(unseen: dict[str, Any]) -> list[str]:
+    """Return the paragraph about a draw for which no test was written."""
+    tried, lived = sum(one["tried"] for one in unseen.values()), sum(len(one["lived"]) for one in unseen.values())
+    same = sum(len(judged(module, one["lived"])[0]) for module, one in unseen.items())
+    worst = min(
+        unseen, key=lambda module: 1 - len(judged(module, unseen[module]["lived"])[1]) / unseen[module]["tried"]
+    )
+    open_ = judged(worst, unseen[worst]["lived"])[1]
+    return [
+        f"**A draw that no test was written for**: {tried} other faults in {len(unseen)} modules, at most {max(one['tried'] for one in unseen.values())} of each, once all tests were there. {tried - lived} were noticed and",
+        f"{same} of the others have no effect: **{(tried - lived) / (tried - same):.1%}** of those with effect. The module with the most that lived is `{worst}`, {len(open_)} of {unseen[worst]['tried']}.", "",
+    ]  # fmt: skip
+
+
+def page(record: dict[str, Any], unseen: dict[str, Any]) -> str:
     """Return the report as Markdown."""
     rows, lists, totals = [], [], collections.Counter()
     for module in SUBJECTS:
@@ -331,6 +335,7 @@ def page(record: dict[str, Any]) -> str:
         f"Measured from {days[0]} to {days[-1]} with Python {platform.python_version()}." if days[0] != days[-1] else f"Measured on {days[0]} with Python {platform.python_version()}.",
         "Where a module has more faults than were planted, those planted were drawn at random. Those that nobody noticed were tried once more after tests had been added for them: what",
         "the tests notice of faults that were never drawn lies between the first try and the last.", "",
+        *(afresh(unseen) if unseen else []),
         *([f"Not measured yet: {', '.join(f'`{module}`' for module in SUBJECTS if module not in record)}.", ""] if SUBJECTS.keys() - record else []),
         "| module | possible | noticed at the first try | noticed | of the others, without effect | noticed of those with effect |", "| --- | ---: | ---: | ---: | ---: | ---: |",
         *rows, "",
@@ -349,6 +354,7 @@ def main() -> int:
     parser.add_argument("--record", type=Path, default=None, help="JSON file that keeps what was found of each module")
     parser.add_argument("--again", action="store_true", help="try those of the record that lived once more")
     parser.add_argument("--report", type=Path, default=None, help="write the page from the record, and from this run")
+    parser.add_argument("--unseen", type=Path, default=None, help="record of another draw, for the page")
     asked = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
     for name in LIBRARIES:
@@ -379,7 +385,7 @@ def main() -> int:
         if asked.record:
             asked.record.write_text(json.dumps(record, indent=1))
     if asked.report:
-        asked.report.write_text(page(record))
+        asked.report.write_text(page(record, json.loads(asked.unseen.read_text()) if asked.unseen else {}))
     return int(bool(bad))
 
 

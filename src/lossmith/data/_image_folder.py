@@ -228,7 +228,7 @@ def _unpack(file: Path, pixels: np.ndarray) -> None:
                 for top, strip in _strips(picture):
                     whole.paste(_plain(strip, mode, highest).getchannel(band), (0, top))
                 bands.append(whole.resize(size, Image.Resampling.BILINEAR))
-            scaled = bands[0] if channels == 1 else Image.merge(mode, bands)
+            scaled = Image.merge(mode, bands)
         picture = scaled
     for top, strip in _strips(picture):
         values = np.asarray(_plain(strip, mode, highest), dtype=np.uint8)
