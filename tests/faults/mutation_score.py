@@ -278,7 +278,8 @@ def measured(module: str, sample: int, seed: int, before: dict[str, Any] | None 
     first = [tried - len(lived), tried]
     if before is not None:
         first = before.get("first", [before["tried"] - len(before["lived"]), before["tried"]])
-    return {"mutants": len(every), "tried": tried, "lived": lived, "first": first, "seed": seed, "seconds": sum(seconds.values()),
+    return {"mutants": len(every), "tried": tried, "lived": lived, "first": first, "seed": seed,
+            "chosen": [words for _, alike in chosen for words, _ in alike], "seconds": sum(seconds.values()),
             "day": datetime.datetime.now(datetime.UTC).date().isoformat()}  # fmt: skip
 
 
@@ -289,17 +290,18 @@ def judged(module: str, lived: list[str]) -> tuple[dict[str, str], list[str]]:
     return same, [words for words in lived if words not in same]
 
 
-def afresh(unseen: dict[str, Any]) -> list[str]:
-    """Return the paragraph about a draw for which no test was written."""
-    tried, lived = sum(one["tried"] for one in unseen.values()), sum(len(one["lived"]) for one in unseen.values())
-    same = sum(len(judged(module, one["lived"])[0]) for module, one in unseen.items())
-    worst = min(
-        unseen, key=lambda module: 1 - len(judged(module, unseen[module]["lived"])[1]) / unseen[module]["tried"]
-    )
-    open_ = judged(worst, unseen[worst]["lived"])[1]
+def afresh(unseen: dict[str, Any], record: dict[str, Any]) -> list[str]:
+    """Return the paragraph about a draw for which no test was written: of its faults, those that the first draw did not have."""
+    tried, noticed, same = 0, 0, 0
+    for module, one in unseen.items():
+        every, before = mutants(path_of(module).read_text()), record[module]
+        known = {words for words, _ in random.Random(before["seed"]).sample(every, min(before["first"][1], len(every)))}
+        new = set(one["chosen"]) - known
+        lived = [words for words in one["lived"] if words in new]
+        tried, noticed, same = tried + len(new), noticed + len(new) - len(lived), same + len(judged(module, lived)[0])
     return [
-        f"**A draw that no test was written for**: {tried} other faults in {len(unseen)} modules, at most {max(one['tried'] for one in unseen.values())} of each, once all tests were there. {tried - lived} were noticed and",
-        f"{same} of the others have no effect: **{(tried - lived) / (tried - same):.1%}** of those with effect. The module with the most that lived is `{worst}`, {len(open_)} of {unseen[worst]['tried']}.", "",
+        f"**Another draw**, once all those tests were there: of {sum(one['tried'] for one in unseen.values())} faults {tried} had not been in the first, and no test was written for them. {noticed} were noticed, {same} of the others",
+        f"have no effect: **{noticed / (tried - same):.1%}** of those with effect.", "",
     ]  # fmt: skip
 
 
@@ -335,7 +337,7 @@ def page(record: dict[str, Any], unseen: dict[str, Any]) -> str:
         f"Measured from {days[0]} to {days[-1]} with Python {platform.python_version()}." if days[0] != days[-1] else f"Measured on {days[0]} with Python {platform.python_version()}.",
         "Where a module has more faults than were planted, those planted were drawn at random. Those that nobody noticed were tried once more after tests had been added for them: what",
         "the tests notice of faults that were never drawn lies between the first try and the last.", "",
-        *(afresh(unseen) if unseen else []),
+        *(afresh(unseen, record) if unseen else []),
         *([f"Not measured yet: {', '.join(f'`{module}`' for module in SUBJECTS if module not in record)}.", ""] if SUBJECTS.keys() - record else []),
         "| module | possible | noticed at the first try | noticed | of the others, without effect | noticed of those with effect |", "| --- | ---: | ---: | ---: | ---: | ---: |",
         *rows, "",
