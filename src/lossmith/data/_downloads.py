@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ def download(address: str, *, file: str, sha256: str, variable: str, folder: Pat
 
 def unreachable(name: str, *, variable: str, error: Exception) -> DataError:
     """Return the error for a data set that is not on this machine and cannot be fetched."""
+    answer = error.__cause__ or error.__context__
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()  # Keras leaves its connection to the interpreter, which Python 3.14 warns of
     said = " ".join(str(error).split())[:160]
     return DataError(
         f"{name} is not on this machine and cannot be fetched ({said})",
