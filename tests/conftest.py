@@ -100,8 +100,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.endswith(LONG):
             item.add_marker(pytest.mark.slow)
-    # the file whose slow tests take longest first, so that no worker has it alone at the end (with --no-loadscope-reorder)
-    items.sort(key=lambda item: "test_examples.py" not in item.nodeid)
 
 
 @pytest.fixture(autouse=True)
