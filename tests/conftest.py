@@ -86,6 +86,14 @@ LONG = (
     "test_star_gan.py::test_an_estimator_and_its_file",
     "test_run.py::test_same_settings_same_numbers_other_seed_other_numbers",
     "test_growing.py::test_the_share_of_new_images_rises",
+    "test_resume.py::test_a_killed_comparison_resumes_to_the_same_table",
+    "test_sequential.py::test_a_convolutional_body_equals_fit",
+    "test_docs.py::test_generated_pages_are_up_to_date",
+    "test_trained_model.py::test_a_loaded_model_gives_the_raw_outputs_of_its_training[multiclass-categorical_hinge]",
+    "test_streamed.py::test_less_memory_than_the_rows_take_is_enough",
+    "test_streamed.py::test_streamed_runs_are_the_stacked_ones[50-16-mlp:hidden=8,dropout=0.3-own rows]",
+    "test_sequential.py::test_both_executions_give_the_same_numbers[sgd:momentum=0.9,clipnorm=0.1]",
+    "test_equals_fit.py::test_stacked_runs_equal_fit[adam]",
 )
 
 
