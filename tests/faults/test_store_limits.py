@@ -156,6 +156,15 @@ def test_a_store_whose_making_was_cut_off_is_made_by_the_next_writer(tmp_path, m
         assert store.run(run).status == "running"
 
 
+def test_a_store_that_is_damaged_where_its_tables_are_listed_is_named(place, monkeypatch):
+    def damaged(connection, path):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(_sqlite, "_empty", damaged)
+    with pytest.raises(StoreError, match=r"is damaged; .*lossmith runs repair"):
+        Store.check(place)
+
+
 def test_tables_that_are_lost_are_not_made_anew_over_what_can_be_found(place):
     """A store whose first page says that there are no tables holds its runs still."""
     with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
