@@ -71,7 +71,6 @@ def on_two_nodes(what, folder):
     from ray.cluster_utils import Cluster
 
     import lossmith
-    from lossmith import _spread
     from lossmith._errors import LossmithError
     from lossmith.compare import InterruptedComparison, workers
 
@@ -86,14 +85,6 @@ def on_two_nodes(what, folder):
     def interrupt(watch):
         raise KeyboardInterrupt
 
-    counted = {"doubled": 0}
-    double = _spread.Spread.double
-
-    def doubling(self, room):
-        double(self, room)
-        counted["doubled"] = self.cluster.doubled
-
-    _spread.Spread.double = doubling
     watch = Watch(nodes, {"kill": kill, "interrupt": interrupt}.get(what), node)
     began, found = time.monotonic(), {}
     options = dict(OPTIONS)
@@ -116,7 +107,6 @@ def on_two_nodes(what, folder):
         "seconds": time.monotonic() - began,
         "busy": watch.busy,
         "taken": watch.taken,
-        **counted,
         "notes": watch.notes,
         "stages": sorted(set(watch.stages)),
     }

@@ -46,11 +46,17 @@ def same(found, alone):
 
 
 def test_a_node_killed_in_the_middle_changes_nothing(tmp_path, alone):
-    found = on_cluster("kill", tmp_path)
-    assert found["busy"], "the node was not killed while it trained"
-    # on a busy machine what it had may have been begun twice before, and ended elsewhere before the loss was known
-    assert found["doubled"] or any("1 worker lost" in note for note in found["notes"])
-    same(found, alone)
+    """On a busy machine Ray may have handed a task to the node and not begun it: then nothing is lost, and it is tried again."""
+    lost = False
+    for attempt in range(3):
+        (folder := tmp_path / str(attempt)).mkdir()
+        found = on_cluster("kill", folder)
+        assert found["busy"], "the node was not killed while it trained"
+        same(found, alone)
+        lost = any("1 worker lost" in note for note in found["notes"])
+        if lost:
+            break
+    assert lost
 
 
 def test_two_nodes_give_the_numbers_of_one_machine(tmp_path, alone):
