@@ -106,6 +106,22 @@ def test_files_that_cannot_be_read(tmp_path):
     assert _bounded.read_whole(str(tmp_path / "a")) == b"xy"
 
 
+def test_many_small_parts_are_not_read_over_and_over():
+    """A part of twenty bytes is followed by others: of each no more than a page is looked at."""
+
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def read(self, size=-1):
+            found = super().read(size)
+            self.taken += len(found)
+            return found
+
+    packed = Counted(gzip.compress(b"") * 3000 + gzip.compress(b"ab" * 2**20))
+    assert _bounded.unpacked(packed, name="t") == b"ab" * 2**20
+    assert packed.taken < 3002 * 5000
+
+
 def test_a_file_beyond_memory(tmp_path, monkeypatch):
     class Full(io.FileIO):
         def readall(self):

@@ -19,6 +19,7 @@ UNPACKED = 1 << 26  # bytes to which any gzip file may unpack
 MOST_TIMES = 100  # to which a larger one may: text tables of real life unpack to 3 to 30 times their size
 MOST = 1 << 33  # bytes to which none may
 _PIECE = 1 << 20
+_FIRST = 1 << 12  # bytes that are read of a part at first: what belongs to the next is read again
 _GZIP = b"\x1f\x8b"
 
 
@@ -143,9 +144,10 @@ def unpacked(packed: BinaryIO | io.FileIO, *, name: str) -> bytes:
     found = io.BytesIO()  # which gives away what it holds without a copy
     try:
         while _goes_on(packed):
-            part = zlib.decompressobj(wbits=31)
+            part, step = zlib.decompressobj(wbits=31), _FIRST
             while not part.eof:
-                given = part.unconsumed_tail or packed.read(_PIECE)
+                given = part.unconsumed_tail or packed.read(step)
+                step = min(2 * step, _PIECE)
                 piece = part.decompress(given, _PIECE)
                 found.write(piece)
                 if found.tell() > limit:
