@@ -156,9 +156,10 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         application, version = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
+        bare = not application and _empty(connection, path)
     except FAILURES as error:
         raise explained(error, path) from error
-    if not application and not schema and path.stat().st_size <= BARE:
+    if bare:
         raise StoreError(
             f"{str(path)!r} is a database without tables",
             expected="a store that lossmith wrote",

@@ -217,19 +217,17 @@ def _unpack(file: Path, pixels: np.ndarray) -> None:
     mode = "L" if channels == 1 else "RGB"
     picture = _opened(file)
     highest = picture.getextrema()[1] if _deep(picture) else 0
-    if picture.size != (width, height):
-        plain = picture.mode == mode and not picture.has_transparency_data
-        size = (width, height)
-        scaled = picture.resize(size, Image.Resampling.BILINEAR) if plain else None
-        if scaled is None:  # channel by channel: Pillow takes four bytes for a pixel of three
-            bands = []
-            for band in range(channels):
-                whole = Image.new("L", picture.size)
-                for top, strip in _strips(picture):
-                    whole.paste(_plain(strip, mode, highest).getchannel(band), (0, top))
-                bands.append(whole.resize(size, Image.Resampling.BILINEAR))
-            scaled = Image.merge(mode, bands)
-        picture = scaled
+    size = (width, height)
+    if picture.size != size and picture.mode == mode and not picture.has_transparency_data:
+        picture = picture.resize(size, Image.Resampling.BILINEAR)
+    elif picture.size != size:  # channel by channel: Pillow takes four bytes for a pixel of three
+        bands = []
+        for band in range(channels):
+            whole = Image.new("L", picture.size)
+            for top, strip in _strips(picture):
+                whole.paste(_plain(strip, mode, highest).getchannel(band), (0, top))
+            bands.append(whole.resize(size, Image.Resampling.BILINEAR))
+        picture = Image.merge(mode, bands)
     for top, strip in _strips(picture):
         values = np.asarray(_plain(strip, mode, highest), dtype=np.uint8)
         pixels[top : top + STRIP] = values.reshape(-1, width, channels)
